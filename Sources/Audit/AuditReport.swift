@@ -1,0 +1,96 @@
+public import Observations
+public import PageModel
+
+/// The answer to "where did my huge pages go, on which node, and is anything wrong": a pure function of what was seen.
+public struct AuditReport: Hashable, Sendable {
+    public let host: HostObservation
+    /// Unit: seconds since 1970, UTC.
+    public let takenAt: Double
+    public let durationSeconds: Double
+    public let passes: Int
+    /// False where figures kept moving; findings then say which.
+    public let isSettled: Bool
+    /// What could not be read; empty for a full view.
+    public let unread: [Unread]
+    public let walk: HugetlbWalk
+    public let wordsRead: UInt64?
+    public let nodes: [NodeObservation]
+    /// The equation, a row for each node and size, ascending.
+    public let pools: [HugetlbBalance]
+    /// A row for each size, ascending.
+    public let totals: [HugetlbTotal]
+    /// Those that map huge pages, the largest first.
+    public let processes: [HugetlbProcess]
+    /// The most severe first.
+    public let findings: [Finding]
+    public let verdict: Verdict
+
+    /// - Parameter failOn: from which severity on a finding makes the verdict one of findings.
+    public init(judging observation: MachineObservation, scope: Scope = Scope(), failOn: Severity = .warning) {
+        let settling = Settling(observation.passes, nodes: observation.nodes, host: observation.host)
+        let last = observation.passes.last
+        let allUnread = observation.unread + (last?.unread ?? [])
+        let rows = settling.balances.last ?? []
+        let moving = settling.unsettled
+        let sawAll = !allUnread.contains { $0.subject == .pageTables }
+        var found = WitnessFindings(observation: observation, settling: settling, unread: allUnread).findings
+        found += rows.filter { !moving.contains($0.pool) }.flatMap {
+            HugetlbRowFindings(balance: $0, sawAllPageTables: sawAll).findings
+        }
+        if let ledger = last?.after {
+            let sizes = settling.isSettled ? Set(moving.map(\.size)) : Set(ledger.global.keys)
+            found += LedgerFindings(ledger: ledger, nodes: observation.nodes, movingSizes: sizes).findings
+        }
+
+        host = observation.host
+        (takenAt, durationSeconds) = (observation.takenAt, observation.durationSeconds)
+        (passes, isSettled, unread) = (observation.passes.count, settling.isSettled, allUnread)
+        (walk, wordsRead) = (last?.walk ?? HugetlbWalk(), last?.census?.wordsRead)
+        nodes = observation.nodes
+        pools = rows.filter(scope.includes)
+        let global = last?.after.global ?? [:]
+        totals = global.keys.filter { scope.includes(size: $0) }.sorted().map { size in
+            HugetlbTotal(size, global: global[size], rows: rows.filter { $0.pool.size == size })
+        }
+        processes = walk.processes.compactMap(scope.limited)
+            .sorted { ($1.placedBytes, $0.pid) < ($0.placedBytes, $1.pid) }
+        findings = found.filter(scope.includes).enumerated()
+            .sorted { ($1.element.severity, $0.offset) < ($0.element.severity, $1.offset) }.map(\.element)
+        verdict = Verdict(findings: findings, unread: unread, totals: totals, nodes: pools, failOn: failOn)
+    }
+}
+
+extension HugetlbProcess {
+    /// What the process maps, as far as it was placed; by its status where it was not. Unit: bytes.
+    public var placedBytes: UInt64 {
+        placements.isEmpty
+            ? UInt64(clamping: hugetlbBytes) : placements.reduce(0) { $0 &+ $1.size.amount(of: $1.pages).bytes }
+    }
+}
+
+/// One size on the whole machine. Unit: pages of that size; nil where it could not be had.
+public struct HugetlbTotal: Hashable, Sendable {
+    public let size: PageSize
+    public let global: GlobalHugepages?
+    public let mapped: UInt64?
+    public let held: UInt64?
+    public let poisoned: UInt64?
+    public let unexplained: Int64?
+
+    init(_ size: PageSize, global: GlobalHugepages?, rows: [HugetlbBalance]) {
+        func sum<Number: FixedWidthInteger>(_ part: (HugetlbBalance) -> Number?) -> Number? {
+            let known = rows.compactMap(part)
+            return known.isEmpty ? nil : known.reduce(0, &+)
+        }
+        (self.size, self.global) = (size, global)
+        (mapped, held) = (sum(\.mapped), sum(\.held))
+        (poisoned, unexplained) = (sum(\.poisoned), sum(\.unexplained))
+    }
+
+    /// What a new mapping can still be promised: free less reserved. Nil where the kernel's count of reserved pages fell
+    /// below zero: the difference then says nothing.
+    public var available: UInt64? {
+        guard let global, global.reservedHugepages >= 0 else { return nil }
+        return UInt64(exactly: Int64(clamping: global.counts.freeHugepages) - global.reservedHugepages)
+    }
+}

@@ -1,0 +1,79 @@
+public import PageModel
+
+/// How much a finding matters.
+public enum Severity: String, CaseIterable, Comparable, Sendable {
+    /// Worth knowing; nothing is lost.
+    case note
+    /// Memory is lost or misplaced, or could not be shown not to be.
+    case warning
+    /// Something is broken: hardware, or an account that must close and does not.
+    case error
+
+    public static func < (left: Self, right: Self) -> Bool { left.rank < right.rank }
+    private var rank: Int { Self.allCases.firstIndex(of: self) ?? 0 }
+}
+
+/// What a witness said, and in which file.
+public struct Evidence: Hashable, Sendable {
+    public enum Witness: String, Sendable {
+        /// The kernel's own counters.
+        case ledger
+        /// The frames of physical memory.
+        case census
+        /// The page tables of processes.
+        case pageTables
+        case libnuma
+        /// What the audit itself did or could not do.
+        case audit
+    }
+    public var witness: Witness
+    /// The file below the root that it came from.
+    public var path: String
+    public var says: String
+
+    public init(_ witness: Witness, _ path: String, _ says: String) {
+        (self.witness, self.path, self.says) = (witness, path, says)
+    }
+}
+
+/// Something that a person should know, with what proves it and the command that would mend it, which is never run.
+public struct Finding: Hashable, Sendable {
+    /// Stable names: scripts rely on them.
+    public enum ID: String, CaseIterable, Sendable {
+        case counterMismatch = "counter-mismatch"
+        case mapperNotSeen = "mapper-not-seen"
+        case nodeMismatch = "node-mismatch"
+        case nodeWithoutPages = "node-without-pages"
+        case partialView = "partial-view"
+        case poisonedPage = "poisoned-page"
+        case reservationUnderflow = "reservation-underflow"
+        case surplusLingering = "surplus-lingering"
+        case unexplainedPages = "unexplained-pages"
+        case unsettled
+    }
+
+    public var id: ID
+    public var severity: Severity
+    /// Nil where it concerns the whole machine.
+    public var node: NodeID?
+    /// Nil where it concerns all sizes.
+    public var pageSize: PageSize?
+    /// Unit: huge pages of `pageSize`. Nil where it is not about a number of pages.
+    public var pages: UInt64?
+    /// One sentence, without a full stop.
+    public var message: String
+    public var evidence: [Evidence]
+    /// A command, or what to do where no command mends it.
+    public var remedy: String
+
+    public init(
+        _ id: ID, _ severity: Severity, node: NodeID? = nil, pageSize: PageSize? = nil, pages: UInt64? = nil,
+        _ message: String, evidence: [Evidence], remedy: String
+    ) {
+        (self.id, self.severity, self.node, self.pageSize, self.pages) = (id, severity, node, pageSize, pages)
+        (self.message, self.evidence, self.remedy) = (message, evidence, remedy)
+    }
+
+    /// Nil where `pages` or `pageSize` is.
+    public var bytes: UInt64? { pages.flatMap { pages in pageSize?.amount(of: pages).bytes } }
+}

@@ -1,0 +1,129 @@
+import Observations
+import PageModel
+
+/// The rules that read the kernel's counters: do they add up, and what do they tell by themselves.
+struct LedgerFindings {
+    let ledger: Ledger
+    let nodes: [NodeObservation]
+    /// Sizes whose counters moved: sums over their nodes prove nothing.
+    let movingSizes: Set<PageSize>
+
+    var findings: [Finding] { sums + hugetlb + meminfo + underflows + surplus + withoutPages }
+
+    private let remedy = "Audit again; if it stays, report it to the kernel's maintainers"
+
+    private var sums: [Finding] {
+        ledger.sumMismatches.filter { !movingSizes.contains($0.size) }.map { mismatch in
+            Finding(
+                .counterMismatch, .error, pageSize: mismatch.size,
+                pages: mismatch.global.distance(from: mismatch.nodes),
+                "\(mismatch.counter) of \(mismatch.size) pages is \(mismatch.global) for the machine and "
+                    + "\(mismatch.nodes) over all nodes",
+                evidence: [
+                    Evidence(.ledger, mismatch.size.folder + mismatch.counter, "\(mismatch.global)"),
+                    Evidence(
+                        .ledger,
+                        "/sys/devices/system/node/node*/hugepages/hugepages-\(mismatch.size.bytes / 1024)kB/"
+                            + mismatch.counter, "\(mismatch.nodes)"),
+                ], remedy: remedy)
+        }
+    }
+
+    private var hugetlb: [Finding] {
+        guard movingSizes.isEmpty else { return [] }
+        return ledger.hugetlbMismatches.map { mismatch in
+            Finding(
+                .counterMismatch, .error, node: mismatch.node,
+                "Node \(mismatch.node) has \(ByteCount(mismatch.vmstat)) of hugetlb memory in use by its vmstat and "
+                    + "\(ByteCount(mismatch.pools)) by its pools",
+                evidence: [
+                    Evidence(
+                        .ledger, "/sys/devices/system/node/node\(mismatch.node)/vmstat",
+                        "nr_hugetlb is \(mismatch.vmstat) bytes"),
+                    Evidence(
+                        .ledger, "/sys/devices/system/node/node\(mismatch.node)/hugepages",
+                        "nr less free over all sizes is \(mismatch.pools) bytes"),
+                ], remedy: remedy)
+        }
+    }
+
+    private var meminfo: [Finding] {
+        guard movingSizes.isEmpty, !ledger.isMeminfoEqual, let bytes = ledger.hugetlbBytes else { return [] }
+        return [
+            Finding(
+                .counterMismatch, .error,
+                "meminfo has \(ByteCount(bytes)) of hugetlb memory and the pools \(ByteCount(ledger.hugetlbBytesOfPools))",
+                evidence: [
+                    Evidence(.ledger, "/proc/meminfo", "Hugetlb is \(bytes) bytes"),
+                    Evidence(
+                        .ledger, "/sys/kernel/mm/hugepages",
+                        "nr over all sizes is \(ledger.hugetlbBytesOfPools) bytes"),
+                ], remedy: remedy)
+        ]
+    }
+
+    private var underflows: [Finding] {
+        ledger.global.sorted { $0.key < $1.key }.filter { $0.value.reservedHugepages < 0 }.map { size, global in
+            let pages = global.reservedHugepages.magnitude
+            return Finding(
+                .reservationUnderflow, .warning, pageSize: size, pages: pages,
+                "The count of reserved \(size) pages is \(global.reservedHugepages): the kernel keeps at least "
+                    + "\(Amount(pages, size)) of private memory pinned after its mapping is gone",
+                evidence: [
+                    Evidence(
+                        .ledger, size.folder + "resv_hugepages",
+                        "\(UInt64(bitPattern: global.reservedHugepages)), which is \(global.reservedHugepages)")
+                ],
+                remedy: "Look for processes with registered io_uring buffers "
+                    + "(grep -l '^UserBufs:.*[1-9]' /proc/[0-9]*/fdinfo/*), RDMA or pipes fed by vmsplice; "
+                    + "the count recovers when the pin goes")
+        }
+    }
+
+    private var surplus: [Finding] {
+        ledger.global.sorted { $0.key < $1.key }.flatMap { size, global -> [Finding] in
+            let allowed = global.nrOvercommitHugepages ?? 0
+            guard global.counts.surplusHugepages > allowed, !movingSizes.contains(size) else { return [] }
+            let holding = ledger.nodes.sorted { $0.key < $1.key }
+                .filter { $0.key.size == size && $0.value.surplusHugepages > 0 }
+            return holding.map { pool, counts in
+                Finding(
+                    .surplusLingering, .warning, node: pool.node, pageSize: size, pages: counts.surplusHugepages,
+                    "The \(size) pool was made smaller than what is in use: node \(pool.node) keeps "
+                        + "\(Amount(counts.surplusHugepages, size)) of surplus until they are given back",
+                    evidence: [
+                        Evidence(.ledger, pool.folder + "surplus_hugepages", "\(counts.surplusHugepages)"),
+                        Evidence(.ledger, size.folder + "nr_overcommit_hugepages", "\(allowed) are allowed"),
+                    ],
+                    remedy: "End or restart what holds pages of node \(pool.node), or keep them: "
+                        + "echo \(global.counts.nrHugepages) > \(size.folder)nr_hugepages")
+            }
+        }
+    }
+
+    private var withoutPages: [Finding] {
+        ledger.global.keys.sorted().flatMap { size -> [Finding] in
+            let counts = nodes.map { node in (node, ledger.nodes[Pool(node: node.id, size: size)]?.nrHugepages) }
+            let having = counts.filter { $0.1 ?? 0 > 0 }
+            guard !having.isEmpty, !movingSizes.contains(size) else { return [] }
+            return counts.filter { $0.1 == 0 && $0.0.memoryBytes > 0 && !$0.0.cpus.isEmpty }.map { node, _ in
+                Finding(
+                    .nodeWithoutPages, .note, node: node.id, pageSize: size, pages: 0,
+                    "Node \(node.id) has CPUs and memory but no \(size) page, while "
+                        + having.map { "node \($0.0.id) has \($0.1 ?? 0)" }.joined(separator: ", "),
+                    evidence: [
+                        Evidence(.ledger, Pool(node: node.id, size: size).folder + "nr_hugepages", "0"),
+                        Evidence(
+                            .libnuma, "/sys/devices/system/node/node\(node.id)",
+                            "\(node.cpus.count) CPUs, "
+                                + "\(ByteCount(node.memoryBytes))"),
+                    ],
+                    remedy: "echo COUNT > \(Pool(node: node.id, size: size).folder)nr_hugepages, if programs run there")
+            }
+        }
+    }
+}
+
+extension UInt64 {
+    fileprivate func distance(from other: UInt64) -> UInt64 { self > other ? self - other : other - self }
+}

@@ -1,0 +1,98 @@
+public import Observations
+public import PageModel
+import SystemPackage
+
+/// The hugepage counters of sysfs, global and per node.
+/// Source: kernel `Documentation/admin-guide/mm/hugetlbpage.rst`, `Documentation/ABI/testing/sysfs-kernel-mm-hugepages`.
+extension KernelRoot {
+    static let hugepages = "sys/kernel/mm/hugepages"
+
+    /// The hugetlb page sizes of this kernel, ascending.
+    public func hugepageSizes() throws(KernelFileError) -> [PageSize] {
+        var sizes: [PageSize] = []
+        for name in try names(in: Self.hugepages) {
+            guard let size = PageSize(hugepagesFolder: name) else {
+                let expected = "a folder named hugepages-SIZEkB with a power of two"
+                throw KernelFileError(path(Self.hugepages), FormatError(line: 1, bytes: name.utf8, expected: expected))
+            }
+            sizes.append(size)
+        }
+        return sizes.sorted()
+    }
+
+    public func globalHugepages(of size: PageSize) throws(KernelFileError) -> GlobalHugepages {
+        let folder = "\(Self.hugepages)/\(size.hugepagesFolder)"
+        let demote: PageSize? = try optional { () throws(KernelFileError) in
+            try parsed("\(folder)/demote_size", by: PageSize.init(parsingDemoteSize:))
+        }
+        return GlobalHugepages(
+            counts: try counts(in: folder),
+            reservedHugepages: Int64(
+                bitPattern: try parsed("\(folder)/resv_hugepages") { content throws(FormatError) in
+                    try content.number("a count of reserved pages")
+                }),
+            nrOvercommitHugepages: try optional { () throws(KernelFileError) in
+                try count("\(folder)/nr_overcommit_hugepages")
+            },
+            nrHugepagesMempolicy: try optional { () throws(KernelFileError) in
+                try count("\(folder)/nr_hugepages_mempolicy")
+            },
+            demoteSize: demote)
+    }
+
+    /// Nil where the node has no folder for this size, as a node without memory on 5.10.
+    public func nodeHugepages(of pool: Pool) throws(KernelFileError) -> NodeHugepages? {
+        let folder = "sys/devices/system/node/node\(pool.node)/hugepages/\(pool.size.hugepagesFolder)"
+        return exists(folder) ? try counts(in: folder) : nil
+    }
+
+    private func counts(in folder: String) throws(KernelFileError) -> NodeHugepages {
+        NodeHugepages(
+            nrHugepages: try count("\(folder)/nr_hugepages"),
+            freeHugepages: try count("\(folder)/free_hugepages"),
+            surplusHugepages: try count("\(folder)/surplus_hugepages"))
+    }
+
+    private func count(_ file: String) throws(KernelFileError) -> UInt64 {
+        try parsed(file) { content throws(FormatError) in
+            let count = try content.number(Self.countOfPages)
+            guard count <= PFN.most else { throw TextLine(content[...], number: 1).error(expected: Self.countOfPages) }
+            return count
+        }
+    }
+
+    private static let countOfPages = "a count of pages, at most 2^52"
+
+    /// Nil where this kernel does not have the file.
+    private func optional<Value>(_ read: () throws(KernelFileError) -> Value) throws(KernelFileError) -> Value? {
+        do { return try read() } catch {
+            if case .system(_, .noSuchFileOrDirectory) = error.problem { return nil }
+            throw error
+        }
+    }
+}
+
+extension PageSize {
+    /// `hugepages-2048kB`
+    var hugepagesFolder: String { "hugepages-\(bytes / 1024)kB" }
+
+    init?(hugepagesFolder name: String) {
+        guard name.hasPrefix("hugepages-") else { return nil }
+        self.init(kilobytes: name.utf8.dropFirst("hugepages-".utf8.count))
+    }
+
+    /// The content of `demote_size`: `2048kB`.
+    init(parsingDemoteSize content: [UInt8]) throws(FormatError) {
+        guard let size = Self(kilobytes: content[...].trimmed) else {
+            throw TextLine(content[...].trimmed, number: 1).error(expected: "a page size such as 2048kB")
+        }
+        self = size
+    }
+
+    private init?(kilobytes text: some BidirectionalCollection<UInt8>) {
+        guard text.suffix(2).elementsEqual("kB".utf8), let count = UInt64(digits: text.dropLast(2)),
+            count <= UInt64.max / 1024
+        else { return nil }
+        self.init(bytes: count * 1024)
+    }
+}

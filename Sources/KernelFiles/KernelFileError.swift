@@ -1,0 +1,89 @@
+import Glibc
+public import Observations
+public import SystemPackage
+
+/// One line that is not as the kernel writes it. Made by the pure parsers; the reader adds the path.
+public struct FormatError: Error, Equatable, Sendable {
+    /// Counted from 1.
+    public let line: Int
+    /// The line as it stands, escaped and cut to 80 characters.
+    public let text: String
+    public let expected: String
+    init(line: Int, bytes: some Sequence<UInt8>, expected: String) {
+        self.line = line
+        text = ForeignText(bytes).escaped(limit: 80)
+        self.expected = expected
+    }
+}
+
+/// A kernel file could not be read. Prints as: could not open /proc/1/pagemap: Permission denied. Run as root…
+public struct KernelFileError: Error, Equatable, Sendable, CustomStringConvertible {
+    public enum Problem: Equatable, Sendable {
+        /// The system refused; `action` is what was tried.
+        case system(action: String, Errno)
+        /// It was read, and is not what the kernel writes there.
+        case malformed(FormatError)
+    }
+    public let path: FilePath
+    public let problem: Problem
+
+    init(_ action: String, _ path: FilePath, _ error: any Error) {
+        (self.path, problem) = (path, .system(action: action, error as? Errno ?? .ioError))
+    }
+    init(_ path: FilePath, _ error: FormatError) { (self.path, problem) = (path, .malformed(error)) }
+
+    /// The path as bytes: in a saved tree or another mount namespace somebody else chose it.
+    public var foreignPath: ForeignText { ForeignText(path) }
+
+    public var description: String {
+        let action =
+            switch problem {
+            case .system(let action, _): action
+            case .malformed: "read"
+            }
+        return "could not \(action) \(foreignPath.escaped): \(reason)\(advice.map { ". \($0)" } ?? "")"
+    }
+
+    /// What the system answered, or how the content is wrong.
+    public var reason: String {
+        switch problem {
+        case .system(_, let errno): errno.description
+        case .malformed(let error): "line \(error.line) is \"\(error.text)\", expected \(error.expected)"
+        }
+    }
+
+    /// What the person at the terminal can do, where there is something.
+    public var advice: String? {
+        switch problem {
+        case .system(_, .permissionDenied), .system(_, .notPermitted):
+            "Run as root, or grant CAP_DAC_READ_SEARCH, CAP_SYS_ADMIN and CAP_SYS_PTRACE"
+        case .system(_, .noSuchProcess): "The process has ended; audit again"
+        case .system(_, .noSuchFileOrDirectory):
+            "The process has ended, or the kernel lacks what this file needs (CONFIG_HUGETLB_PAGE, CONFIG_PROC_PAGE_MONITOR)"
+        case .malformed: "Report this with the file, the kernel's version and hugeaudit's"
+        case .system: nil
+        }
+    }
+
+    /// The process, or a thread of it, ended while it was read.
+    var isVanished: Bool {
+        switch problem {
+        case .system(_, .noSuchProcess), .system(_, .noSuchFileOrDirectory): true
+        default: false
+        }
+    }
+}
+
+extension ForeignText {
+    /// The path's bytes as they are.
+    public init(_ path: FilePath) {
+        self = path.withPlatformString {
+            ForeignText(UnsafeBufferPointer(start: $0, count: path.length).map { UInt8(bitPattern: $0) })
+        }
+    }
+}
+
+extension Errno {
+    /// What the last failed call left in `errno`.
+    static var last: Errno { Errno(rawValue: errno) }
+}

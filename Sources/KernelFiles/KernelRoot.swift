@@ -1,0 +1,104 @@
+import Glibc
+public import SystemPackage
+
+/// The folder that holds `proc` and `sys`: `/` on a live machine, a saved tree otherwise.
+public struct KernelRoot: Hashable, Sendable {
+    public let directory: FilePath
+    public init(_ directory: FilePath) { self.directory = directory }
+    public static let live = KernelRoot("/")
+
+    /// Whether this is the running kernel: only then do system calls answer about the same machine as the files.
+    public var isLive: Bool { directory == Self.live.directory }
+
+    /// `/proc/kpageflags`: one word of `PageFlags` for each PFN. Opening it needs root.
+    public func kpageflags() throws(KernelFileError) -> WordFile { try WordFile(path("proc/kpageflags")) }
+
+    /// `/proc/kpagecount`: how many page-table entries map each PFN. Opening it needs root.
+    public func kpagecount() throws(KernelFileError) -> WordFile { try WordFile(path("proc/kpagecount")) }
+
+    func path(_ relative: String) -> FilePath { directory.appending(relative) }
+
+    /// The whole content of a small text file.
+    func contents(of relative: String) throws(KernelFileError) -> [UInt8] {
+        var buffer: [UInt8] = []
+        try read(relative, into: &buffer)
+        return buffer
+    }
+
+    /// The content of a small text file, in a buffer that many reads can share. No more than `limit` bytes are read.
+    func read(_ relative: String, into buffer: inout [UInt8], limit: Int = 1 << 24) throws(KernelFileError) {
+        let path = path(relative)
+        let descriptor = try FileDescriptor.opened(path)
+        defer { try? descriptor.close() }
+        buffer.removeAll(keepingCapacity: true)
+        let step = 4096
+        while buffer.count < limit {
+            let start = buffer.count
+            buffer.append(contentsOf: repeatElement(0, count: step))
+            do {
+                let count = try buffer.withUnsafeMutableBytes { bytes in
+                    try descriptor.read(into: .init(rebasing: bytes[start...]))
+                }
+                buffer.removeLast(step - count)
+                if count == 0 { return }
+            } catch { throw KernelFileError("read", path, error) }
+        }
+    }
+
+    /// Every line of a text file of any length, without its newline; memory stays flat.
+    func lines(
+        of relative: String, each body: (TextLine) throws(FormatError) -> Void
+    ) throws(KernelFileError) {
+        let path = path(relative)
+        let descriptor = try FileDescriptor.opened(path)
+        defer { try? descriptor.close() }
+        var splitter = LineSplitter()
+        var buffer = [UInt8](repeating: 0, count: 1 << 16)
+        while true {
+            let count: Int
+            do { count = try buffer.withUnsafeMutableBytes { try descriptor.read(into: $0) } } catch {
+                throw KernelFileError("read", path, error)
+            }
+            do {
+                if count == 0 { return try splitter.finish(body) }
+                try splitter.add(buffer[..<count], body)
+            } catch { throw KernelFileError(path, error) }
+        }
+    }
+
+    /// What a parser makes of a small text file.
+    func parsed<Value>(
+        _ relative: String, by parse: ([UInt8]) throws(FormatError) -> Value
+    ) throws(KernelFileError) -> Value {
+        let bytes = try contents(of: relative)
+        do { return try parse(bytes) } catch { throw KernelFileError(path(relative), error) }
+    }
+
+    /// The names in a folder, in no order, without `.` and `..`. A name that is no UTF-8 is none of the kernel's: repaired.
+    func names(in relative: String) throws(KernelFileError) -> [String] {
+        let path = path(relative)
+        guard let folder = path.withPlatformString({ opendir($0) }) else {
+            throw KernelFileError("list", path, Errno.last)
+        }
+        defer { closedir(folder) }
+        var names: [String] = []
+        while let entry = readdir(folder) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        return names
+    }
+
+    func exists(_ relative: String) -> Bool { path(relative).withPlatformString { access($0, F_OK) } == 0 }
+}
+
+extension FileDescriptor {
+    /// Opens for reading; the error names the path.
+    static func opened(_ path: FilePath) throws(KernelFileError) -> FileDescriptor {
+        do { return try .open(path, .readOnly, options: .closeOnExec) } catch {
+            throw KernelFileError("open", path, error)
+        }
+    }
+}

@@ -1,0 +1,49 @@
+public import Observations
+public import PageModel
+
+/// One line of `/proc/PID/numa_maps`: the policy of one mapping and where its pages are.
+/// Source: kernel `Documentation/filesystems/proc.rst`, `fs/proc/task_mmu.c`, `show_numa_map`.
+public struct NumaMapping: Hashable, Sendable {
+    /// Where the mapping starts. Unit: bytes of the virtual address space.
+    public let start: UInt64
+    /// As printed: `default`, `bind:0-1`, `prefer (many):1`.
+    public let policy: ForeignText
+    /// A hugetlb mapping: the line has the word `huge`.
+    public let isHuge: Bool
+    /// `kernelpagesize_kB`; nil where nothing is mapped.
+    public let pageSize: PageSize?
+    /// Pages of `pageSize` on each node, from the `N0=3` fields.
+    public let pages: [NodeID: UInt64]
+
+    /// - Parameter line: without its newline.
+    init(parsing line: TextLine) throws(FormatError) {
+        var words = line.words[...]
+        guard let first = words.popFirst(), let start = UInt64(digits: first, radix: 16), let policy = words.popFirst()
+        else { throw line.error(expected: "an address, a policy and fields") }
+        var pages: [NodeID: UInt64] = [:]
+        var size: PageSize?
+        for word in words {
+            guard let (key, value) = word.halves(at: UInt8(ascii: "=")) else { continue }
+            if key.elementsEqual("kernelpagesize_kB".utf8) {
+                let kilobytes = try line.number(in: value, "kernelpagesize_kB= and a size")
+                size = kilobytes <= UInt64.max / 1024 ? PageSize(bytes: kilobytes * 1024) : nil
+                if size == nil { throw line.error(expected: "kernelpagesize_kB= and a power of two") }
+            } else if key.first == UInt8(ascii: "N"), let node = Int(digits: key.dropFirst()) {
+                pages[NodeID(node)] = try line.number(in: value, "N\(node)= and a count of pages")
+            }
+        }
+        self.start = start
+        self.policy = ForeignText(policy)
+        isHuge = words.contains { $0.elementsEqual("huge".utf8) }
+        pageSize = size
+        self.pages = pages
+    }
+}
+
+extension KernelRoot {
+    /// Every mapping with its policy. The kernel walks the whole address space for it: costly where that is large.
+    /// - Parameter process: its folder below `proc`.
+    func numaMappings(of process: String, each body: (NumaMapping) -> Void) throws(KernelFileError) {
+        try lines(of: "proc/\(process)/numa_maps") { line throws(FormatError) in body(try NumaMapping(parsing: line)) }
+    }
+}

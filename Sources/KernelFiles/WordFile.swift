@@ -1,0 +1,39 @@
+public import SystemPackage
+
+/// A kernel file of native-endian `UInt64` words. Owns its descriptor: moved or lent, never copied, closed at the end.
+public struct WordFile: ~Copyable, Sendable {
+    public let path: FilePath
+    private let descriptor: FileDescriptor
+
+    init(_ path: FilePath) throws(KernelFileError) {
+        self.path = path
+        descriptor = try .opened(path)
+    }
+    deinit { try? descriptor.close() }
+
+    /// For the ioctls of the file; it stays this value's to close.
+    var rawDescriptor: Int32 { descriptor.rawValue }
+
+    /// Fills `words` from word `first` on. Returns how many were read: fewer than asked only where the file ends.
+    public func read(at first: UInt64, into words: inout MutableSpan<UInt64>) throws(KernelFileError) -> Int {
+        var filled = 0
+        while filled < words.count * 8 {
+            do {
+                let offset = Int64(first) * 8 + Int64(filled)
+                let count = try words.withUnsafeMutableBytes { bytes in
+                    try descriptor.read(fromAbsoluteOffset: offset, into: .init(rebasing: bytes[filled...]))
+                }
+                if count == 0 { break }
+                filled += count
+            } catch { throw KernelFileError("read word \(first) on of", path, error) }
+        }
+        return filled / 8
+    }
+
+    /// The word at `index`; nil past the end of the file.
+    public func word(at index: UInt64) throws(KernelFileError) -> UInt64? {
+        var word: [1 of UInt64] = [0]
+        var span = word.mutableSpan
+        return try read(at: index, into: &span) == 1 ? word[0] : nil
+    }
+}

@@ -1,0 +1,67 @@
+public import PageModel
+
+/// One node as libnuma describes it; in a saved tree, as its sysfs files do.
+public struct NodeObservation: Hashable, Sendable {
+    public var id: NodeID
+    /// 0 on a node without memory.
+    public var memoryBytes: UInt64
+    public var freeBytes: UInt64
+    /// Ascending; empty on a node that has memory only.
+    public var cpus: [Int]
+    /// To each node of the machine, in the order of `MachineObservation.nodes`; 10 is the node itself.
+    public var distances: [Int]
+    /// Whether the audit's own cpuset lets it allocate there; nil in a saved tree.
+    public var isAllowed: Bool?
+
+    public init(
+        id: NodeID, memoryBytes: UInt64, freeBytes: UInt64, cpus: [Int], distances: [Int], isAllowed: Bool? = nil
+    ) {
+        (self.id, self.memoryBytes, self.freeBytes, self.cpus) = (id, memoryBytes, freeBytes, cpus)
+        (self.distances, self.isAllowed) = (distances, isAllowed)
+    }
+}
+
+/// One sandwich: counters, page tables, frames, counters again.
+public struct HugetlbPass: Hashable, Sendable {
+    public var before: Ledger
+    public var walk: HugetlbWalk
+    /// Nil where `/proc/kpageflags` could not be read; `unread` then says why.
+    public var census: HugetlbCensus?
+    public var after: Ledger
+    public var unread: [Unread]
+
+    public init(before: Ledger, walk: HugetlbWalk, census: HugetlbCensus?, after: Ledger, unread: [Unread]) {
+        (self.before, self.walk, self.census, self.after, self.unread) = (before, walk, census, after, unread)
+    }
+}
+
+/// The running kernel's release and the host's name, as the kernel gives them.
+public struct HostObservation: Hashable, Sendable {
+    public var name: ForeignText
+    public var release: ForeignText
+    public var basePageSize: PageSize
+    public init(name: ForeignText, release: ForeignText, basePageSize: PageSize) {
+        (self.name, self.release, self.basePageSize) = (name, release, basePageSize)
+    }
+}
+
+/// Everything that one audit saw: the input of every judgement.
+public struct MachineObservation: Hashable, Sendable {
+    public var host: HostObservation
+    /// When the audit began. Unit: seconds since 1970, UTC.
+    public var takenAt: Double
+    public var durationSeconds: Double
+    /// Ascending by number.
+    public var nodes: [NodeObservation]
+    /// In the order taken; never empty.
+    public var passes: [HugetlbPass]
+    public var unread: [Unread]
+
+    public init(
+        host: HostObservation, takenAt: Double, durationSeconds: Double, nodes: [NodeObservation],
+        passes: [HugetlbPass], unread: [Unread]
+    ) {
+        (self.host, self.takenAt, self.durationSeconds) = (host, takenAt, durationSeconds)
+        (self.nodes, self.passes, self.unread) = (nodes, passes, unread)
+    }
+}

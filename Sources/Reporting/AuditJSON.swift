@@ -1,0 +1,237 @@
+public import Audit
+import FoundationEssentials
+import Observations
+import PageModel
+
+/// The audit for programs: the schema `hugeaudit.report/1`. Sizes are bytes, counts are pages of the row's `pageSize`,
+/// what could not be had is null. `Schema/hugeaudit.report-1.schema.json` describes it.
+public struct AuditJSON {
+    private let document: Document
+
+    /// - Parameter version: the tool's.
+    public init(_ report: AuditReport, version: String) { document = Document(report, version: version) }
+
+    /// Ends with a newline. Keys are sorted, so that the same report gives the same bytes.
+    public var text: String {
+        get throws {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+            return String(decoding: try encoder.encode(document), as: UTF8.self) + "\n"
+        }
+    }
+}
+
+/// Written as null where there is nothing, where `Optional` would leave the key out.
+struct OrNull<Value: Encodable>: Encodable {
+    let value: Value?
+    init(_ value: Value?) { self.value = value }
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        if let value { try container.encode(value) } else { try container.encodeNil() }
+    }
+}
+
+private struct Document: Encodable {
+    let schema = "hugeaudit.report/1"
+    let tool: Tool
+    let host: Host
+    let taken: Taken
+    let unread: [Unread]
+    let verdict: Verdict
+    let nodes: [Node]
+    let pools: [Row]
+    let totals: [Total]
+    let processes: [Process]
+    let holders: [Never] = []
+    let reservations: [Never] = []
+    let findings: [Finding]
+
+    init(_ report: AuditReport, version: String) {
+        tool = Tool(version: version)
+        host = Host(report.host)
+        taken = Taken(report)
+        unread = report.unread.map(Unread.init)
+        verdict = Verdict(level: report.verdict.level.rawValue, summary: report.verdict.summary)
+        nodes = report.nodes.map(Node.init)
+        pools = report.pools.map(Row.init)
+        totals = report.totals.map(Total.init)
+        processes = report.processes.map(Process.init)
+        findings = report.findings.map(Finding.init)
+    }
+
+    struct Tool: Encodable { let version: String }
+
+    struct Host: Encodable {
+        let name: String
+        let kernel: String
+        let basePageSize: UInt64
+        init(_ host: HostObservation) {
+            (name, kernel, basePageSize) = (host.name.repaired, host.release.repaired, host.basePageSize.bytes)
+        }
+    }
+
+    struct Taken: Encodable {
+        let at: String
+        let durationSeconds: Double
+        let passes: Int
+        let settled: Bool
+        let view: String
+        let processes: UInt64
+        let vanished: UInt64
+        let refusedSharers: UInt64
+        let comparedWithLibnuma: UInt64
+        let frameWordsRead: OrNull<UInt64>
+        init(_ report: AuditReport) {
+            at = Date(timeIntervalSince1970: report.takenAt).ISO8601Format()
+            durationSeconds = (report.durationSeconds * 1e6).rounded() / 1e6
+            (passes, settled) = (report.passes, report.isSettled)
+            view = report.unread.isEmpty ? "full" : "partial"
+            (processes, vanished) = (report.walk.processesSeen, report.walk.vanished)
+            (refusedSharers, comparedWithLibnuma) = (report.walk.refusedSharers, report.walk.pagesCompared)
+            frameWordsRead = OrNull(report.wordsRead)
+        }
+    }
+
+    struct Unread: Encodable {
+        let what: String
+        let path: String
+        let reason: String
+        let remedy: String
+        init(_ unread: Observations.Unread) {
+            (what, path) = (unread.what, unread.path.repaired)
+            (reason, remedy) = (unread.reason, unread.remedy)
+        }
+    }
+
+    struct Verdict: Encodable {
+        let level: String
+        let summary: String
+    }
+
+    struct Node: Encodable {
+        let node: Int
+        let memoryBytes: UInt64
+        let freeBytes: UInt64
+        /// In the kernel's list format: `0-3,8`.
+        let cpus: String
+        let distances: [Int]
+        let allowed: OrNull<Bool>
+        init(_ node: NodeObservation) {
+            (self.node, memoryBytes, freeBytes) = (node.id.rawValue, node.memoryBytes, node.freeBytes)
+            (cpus, distances, allowed) = (cpuList(node.cpus), node.distances, OrNull(node.isAllowed))
+        }
+    }
+
+    struct Row: Encodable {
+        let node: Int
+        let pageSize: UInt64
+        let nr: OrNull<UInt64>
+        let free: OrNull<UInt64>
+        let surplus: OrNull<UInt64>
+        let mapped: OrNull<UInt64>
+        let held: OrNull<UInt64>
+        let poisoned: OrNull<UInt64>
+        let unexplained: OrNull<Int64>
+        let heads: OrNull<UInt64>
+        init(_ row: HugetlbBalance) {
+            (node, pageSize) = (row.pool.node.rawValue, row.pool.size.bytes)
+            (nr, free) = (OrNull(row.counts?.nrHugepages), OrNull(row.counts?.freeHugepages))
+            (surplus, mapped) = (OrNull(row.counts?.surplusHugepages), OrNull(row.mapped))
+            (held, poisoned) = (OrNull(row.held), OrNull(row.poisoned))
+            (unexplained, heads) = (OrNull(row.unexplained), OrNull(row.heads))
+        }
+    }
+
+    struct Total: Encodable {
+        let pageSize: UInt64
+        let nr: OrNull<UInt64>
+        let free: OrNull<UInt64>
+        let reserved: OrNull<Int64>
+        let surplus: OrNull<UInt64>
+        let overcommit: OrNull<UInt64>
+        let available: OrNull<UInt64>
+        let mapped: OrNull<UInt64>
+        let held: OrNull<UInt64>
+        let poisoned: OrNull<UInt64>
+        let unexplained: OrNull<Int64>
+        init(_ total: HugetlbTotal) {
+            let counts = total.global?.counts
+            (pageSize, nr, free) = (total.size.bytes, OrNull(counts?.nrHugepages), OrNull(counts?.freeHugepages))
+            (reserved, surplus) = (OrNull(total.global?.reservedHugepages), OrNull(counts?.surplusHugepages))
+            (overcommit, available) = (OrNull(total.global?.nrOvercommitHugepages), OrNull(total.available))
+            (mapped, held) = (OrNull(total.mapped), OrNull(total.held))
+            (poisoned, unexplained) = (OrNull(total.poisoned), OrNull(total.unexplained))
+        }
+    }
+
+    struct Process: Encodable {
+        let pid: Int32
+        let siblings: [Int32]
+        let name: String
+        let command: String
+        let user: String
+        let cgroup: String
+        /// By status; null where the kernel's count fell below zero.
+        let hugetlbBytes: OrNull<UInt64>
+        let placements: [Placement]
+        init(_ process: HugetlbProcess) {
+            (pid, siblings) = (process.pid.rawValue, process.siblings.map(\.rawValue))
+            (name, command) = (process.name.repaired, process.command.repaired)
+            (user, cgroup) = (process.user.repaired, process.cgroup.repaired)
+            hugetlbBytes = OrNull(UInt64(exactly: process.hugetlbBytes))
+            placements = process.placements.map(Placement.init)
+        }
+    }
+
+    struct Placement: Encodable {
+        let node: OrNull<Int>
+        let pageSize: UInt64
+        let kind = "hugetlb"
+        let pages: UInt64
+        init(_ placement: Observations.Placement) {
+            (node, pageSize) = (OrNull(placement.node?.rawValue), placement.size.bytes)
+            pages = placement.pages
+        }
+    }
+
+    struct Finding: Encodable {
+        let id: String
+        let severity: String
+        let node: OrNull<Int>
+        let pageSize: OrNull<UInt64>
+        let pages: OrNull<UInt64>
+        let bytes: OrNull<UInt64>
+        let message: String
+        let evidence: [Evidence]
+        let remedy: String
+        init(_ finding: Audit.Finding) {
+            (id, severity) = (finding.id.rawValue, finding.severity.rawValue)
+            (node, pageSize) = (OrNull(finding.node?.rawValue), OrNull(finding.pageSize?.bytes))
+            (pages, bytes) = (OrNull(finding.pages), OrNull(finding.bytes))
+            (message, remedy) = (finding.message, finding.remedy)
+            evidence = finding.evidence.map(Evidence.init)
+        }
+    }
+
+    struct Evidence: Encodable {
+        let witness: String
+        let path: String
+        let says: String
+        init(_ evidence: Audit.Evidence) {
+            (witness, path, says) = (evidence.witness.rawValue, evidence.path, evidence.says)
+        }
+    }
+}
+
+/// CPUs in the kernel's list format: `0-3,8`; empty for none.
+private func cpuList(_ cpus: [Int]) -> String {
+    var runs: [ClosedRange<Int>] = []
+    for cpu in cpus {
+        if let last = runs.last, last.upperBound == cpu - 1 {
+            runs[runs.count - 1] = last.lowerBound...cpu
+        } else {
+            runs.append(cpu...cpu)
+        }
+    }
+    return runs.map { $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound)-\($0.upperBound)" }.joined(separator: ",")
+}

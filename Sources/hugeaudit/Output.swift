@@ -1,0 +1,27 @@
+import Glibc
+import SystemPackage
+
+/// Standard output and standard error of the commands.
+enum Output {
+    /// A reader that has seen enough closes the pipe: that ends the writing, quietly, and is no failure.
+    static func ignoreClosedPipes() { signal(SIGPIPE, SIG_IGN) }
+
+    static func write(_ text: String) {
+        do { try FileDescriptor.standardOutput.writeAll(text.utf8) } catch Errno.brokenPipe {
+        } catch {
+            complain("could not write the report: \(error)")
+            Glibc.exit(2)
+        }
+    }
+
+    static func complain(_ message: String) {
+        _ = try? FileDescriptor.standardError.writeAll("\(message)\n".utf8)
+    }
+
+    /// Colours are for a terminal, and not where NO_COLOR is set to anything: https://no-color.org.
+    static var wantsColour: Bool {
+        let noColour = getenv("NO_COLOR").map { $0.pointee != 0 } ?? false
+        let isDumb = getenv("TERM").map { String(cString: $0) == "dumb" } ?? true
+        return isatty(STDOUT_FILENO) == 1 && !noColour && !isDumb
+    }
+}
