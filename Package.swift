@@ -41,6 +41,24 @@ let package = Package(
             dependencies: ["PageModel", "Observations", "KernelFiles", "Audit", "Reporting", arguments, system],
             swiftSettings: strict),
         .executableTarget(name: "holder", path: "Tests/Holder", cSettings: strictC),
+        .target(
+            name: "TestSupport", dependencies: ["PageModel", "Observations", "KernelFiles", system],
+            path: "Tests/TestSupport", swiftSettings: strict),
+        .testTarget(name: "PageModelTests", dependencies: ["PageModel"], swiftSettings: strict),
+        .testTarget(
+            name: "KernelFilesTests",
+            dependencies: ["KernelFiles", "Observations", "PageModel", "TestSupport", system],
+            swiftSettings: strict),
+        .testTarget(
+            name: "AuditTests", dependencies: ["Audit", "KernelFiles", "Observations", "PageModel", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ReportingTests",
+            dependencies: ["Reporting", "Audit", "KernelFiles", "Observations", "PageModel", "TestSupport"],
+            exclude: ["Golden"], swiftSettings: strict),
+        .testTarget(
+            name: "LiveTests", dependencies: ["hugeaudit", "holder", "KernelFiles", "PageModel", "TestSupport"],
+            swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )

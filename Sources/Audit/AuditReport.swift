@@ -13,7 +13,9 @@ public struct AuditReport: Hashable, Sendable {
     /// What could not be read; empty for a full view.
     public let unread: [Unread]
     public let walk: HugetlbWalk
+    /// Words of `/proc/kpageflags` read by the last pass, and how long that took; nil without a census.
     public let wordsRead: UInt64?
+    public let censusSeconds: Double?
     public let nodes: [NodeObservation]
     /// The equation, a row for each node and size, ascending.
     public let pools: [HugetlbBalance]
@@ -29,7 +31,8 @@ public struct AuditReport: Hashable, Sendable {
     public init(judging observation: MachineObservation, scope: Scope = Scope(), failOn: Severity = .warning) {
         let settling = Settling(observation.passes, nodes: observation.nodes, host: observation.host)
         let last = observation.passes.last
-        let allUnread = observation.unread + (last?.unread ?? [])
+        let allUnread = (observation.unread + (last?.unread ?? [])).enumerated()
+            .sorted { ($0.element.subject, $0.offset) < ($1.element.subject, $1.offset) }.map(\.element)
         let rows = settling.balances.last ?? []
         let moving = settling.unsettled
         let sawAll = !allUnread.contains { $0.subject == .pageTables }
@@ -46,6 +49,7 @@ public struct AuditReport: Hashable, Sendable {
         (takenAt, durationSeconds) = (observation.takenAt, observation.durationSeconds)
         (passes, isSettled, unread) = (observation.passes.count, settling.isSettled, allUnread)
         (walk, wordsRead) = (last?.walk ?? HugetlbWalk(), last?.census?.wordsRead)
+        censusSeconds = last?.census?.durationSeconds
         nodes = observation.nodes
         pools = rows.filter(scope.includes)
         let global = last?.after.global ?? [:]

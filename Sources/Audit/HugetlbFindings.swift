@@ -25,8 +25,8 @@ struct HugetlbRowFindings {
         ]
         if balance.keptByKernel > 0 {
             let says =
-                "\(balance.keptByKernel) are anonymous and mapped by nobody: only a reference of the kernel keeps them "
-                + "(io_uring, a pipe, RDMA)"
+                "of those in use, \(balance.keptByKernel) anonymous and mapped by nobody: "
+                + "only a reference of the kernel keeps them (io_uring, a pipe, RDMA)"
             evidence.append(Evidence(.census, "/proc/kpageflags", says))
         }
         return Finding(
@@ -34,8 +34,10 @@ struct HugetlbRowFindings {
             "\(Amount(pages, size)) on node \(node) \(pages == 1 ? "is" : "are") in use, but no process maps "
                 + "\(pages == 1 ? "it" : "them")",
             evidence: evidence,
-            remedy: "Look for files in hugetlbfs (findmnt -t hugetlbfs), for open descriptors without a mapping "
-                + "(ls -l /proc/[0-9]*/fd | grep -e memfd: -e deleted) and for System V segments (ipcs -m)")
+            remedy: balance.keptByKernel == pages
+                ? Remedy.kernelPins
+                : "Look for files in hugetlbfs (findmnt -t hugetlbfs), for open descriptors without a mapping "
+                    + "(ls -l /proc/[0-9]*/fd | grep -e memfd: -e deleted) and for System V segments (ipcs -m)")
     }
 
     private var negative: Finding? {
@@ -50,7 +52,7 @@ struct HugetlbRowFindings {
                     .census, "/proc/kpageflags",
                     "\(balance.mapped ?? 0) are mapped and \(balance.poisoned ?? 0) poisoned"),
             ],
-            remedy: "Audit again; if it stays, report it with the JSON of this audit")
+            remedy: Remedy.reportMismatch)
     }
 
     private var poisoned: Finding? {
@@ -75,7 +77,8 @@ struct HugetlbRowFindings {
         }
         return Finding(
             .mapperNotSeen, sawAllPageTables ? .warning : .note, node: node, pageSize: size, pages: pages,
-            "\(Amount(pages, size)) on node \(node) \(pages == 1 ? "is" : "are") mapped by a process that was not seen",
+            "\(Amount(pages, size)) on node \(node) \(pages == 1 ? "is" : "are") mapped by "
+                + (sawAllPageTables ? "a process that was not seen" : "processes that could not be read in full"),
             evidence: evidence,
             remedy: "Run the audit in the host's initial PID namespace, as root with CAP_SYS_ADMIN and CAP_SYS_PTRACE")
     }
@@ -112,6 +115,14 @@ struct HugetlbRowFindings {
             remedy: "Audit again; if it stays, look for a memory error (dmesg | grep -i 'memory failure') "
                 + "and report it to the kernel's maintainers")
     }
+}
+
+/// What to do about one thing that several findings tell of.
+enum Remedy {
+    static let kernelPins =
+        "Look for processes with registered io_uring buffers "
+        + "(grep -l '^UserBufs:.*[1-9]' /proc/[0-9]*/fdinfo/*), RDMA or pipes fed by vmsplice; ending them frees the pages"
+    static let reportMismatch = "Audit again; if it stays, report it with the JSON of this audit"
 }
 
 /// A number of pages and what they amount to: `100 pages of 2 MiB (200 MiB)`.

@@ -10,8 +10,6 @@ struct LedgerFindings {
 
     var findings: [Finding] { sums + hugetlb + meminfo + underflows + surplus + withoutPages }
 
-    private let remedy = "Audit again; if it stays, report it to the kernel's maintainers"
-
     private var sums: [Finding] {
         ledger.sumMismatches.filter { !movingSizes.contains($0.size) }.map { mismatch in
             Finding(
@@ -25,7 +23,7 @@ struct LedgerFindings {
                         .ledger,
                         "/sys/devices/system/node/node*/hugepages/hugepages-\(mismatch.size.bytes / 1024)kB/"
                             + mismatch.counter, "\(mismatch.nodes)"),
-                ], remedy: remedy)
+                ], remedy: Remedy.reportMismatch)
         }
     }
 
@@ -43,7 +41,7 @@ struct LedgerFindings {
                     Evidence(
                         .ledger, "/sys/devices/system/node/node\(mismatch.node)/hugepages",
                         "nr less free over all sizes is \(mismatch.pools) bytes"),
-                ], remedy: remedy)
+                ], remedy: Remedy.reportMismatch)
         }
     }
 
@@ -58,7 +56,7 @@ struct LedgerFindings {
                     Evidence(
                         .ledger, "/sys/kernel/mm/hugepages",
                         "nr over all sizes is \(ledger.hugetlbBytesOfPools) bytes"),
-                ], remedy: remedy)
+                ], remedy: Remedy.reportMismatch)
         ]
     }
 
@@ -74,9 +72,7 @@ struct LedgerFindings {
                         .ledger, size.folder + "resv_hugepages",
                         "\(UInt64(bitPattern: global.reservedHugepages)), which is \(global.reservedHugepages)")
                 ],
-                remedy: "Look for processes with registered io_uring buffers "
-                    + "(grep -l '^UserBufs:.*[1-9]' /proc/[0-9]*/fdinfo/*), RDMA or pipes fed by vmsplice; "
-                    + "the count recovers when the pin goes")
+                remedy: Remedy.kernelPins)
         }
     }
 

@@ -18,11 +18,13 @@ struct WitnessFindings {
                 .partialView, .note,
                 unread.count == 1
                     ? "One thing could not be read: \(first.what)"
-                    : "\(unread.count) things could not be read, the first: \(first.what)",
+                    : "\(unread.count) things could not be read, above all \(first.what)",
                 evidence: unread.map { Evidence(.audit, $0.path.escaped, "\($0.what): \($0.reason)") },
                 remedy: first.remedy)
         ]
     }
+
+    private static let waitForQuiet = "Audit again when programs have started up and no pool is being resized"
 
     private var unsettled: [Finding] {
         let pools = settling.unsettled.sorted().map { pool in
@@ -38,7 +40,7 @@ struct WitnessFindings {
                 evidence: [
                     Evidence(.audit, pool.folder, "\(observation.passes.count) passes did not agree on this pool")
                 ],
-                remedy: "Audit again when programs have started up and no pool is being resized")
+                remedy: Self.waitForQuiet)
         }
         guard pools.isEmpty, !settling.isSettled else { return pools }
         return [
@@ -49,7 +51,7 @@ struct WitnessFindings {
                         .audit, "/sys/kernel/mm/hugepages",
                         "\(observation.passes.count) passes did not agree, though each node's pools stood still")
                 ],
-                remedy: "Audit again when programs have started up and no pool is being resized")
+                remedy: Self.waitForQuiet)
         ]
     }
 
@@ -77,7 +79,7 @@ struct WitnessFindings {
                     Evidence(.pageTables, "/proc/PID/pagemap", "frames that hugetlb mappings point to"),
                     Evidence(.census, "/proc/kpageflags", "no mapped hugetlb head there"),
                 ],
-                remedy: "Audit again; if it stays, report it with the JSON of this audit")
+                remedy: Remedy.reportMismatch)
         ]
     }
 

@@ -76,9 +76,11 @@ extension PageSize {
     /// `hugepages-2048kB`
     var hugepagesFolder: String { "hugepages-\(bytes / 1024)kB" }
 
+    /// Nil, too, for a name that the kernel would write otherwise: `hugepages-02048kB` would be the same pool twice.
     init?(hugepagesFolder name: String) {
         guard name.hasPrefix("hugepages-") else { return nil }
         self.init(kilobytes: name.utf8.dropFirst("hugepages-".utf8.count))
+        guard hugepagesFolder == name else { return nil }
     }
 
     /// The content of `demote_size`: `2048kB`.

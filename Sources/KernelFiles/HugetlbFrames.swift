@@ -13,9 +13,9 @@ struct HugetlbFrames {
     let sizes: [PageSize]
     let base: PageSize
     /// Frames that page tables lead to, by their number in units of the smallest size.
-    let reached: BitSet
+    var reached = BitSet()
     /// What libnuma said of frames where it knows better than the map.
-    let learned: [PFN: NodeID]
+    var learned: [PFN: NodeID] = [:]
 
     /// Counts over all of memory, which `shares` threads read side by side.
     func census(shares: Int) throws(KernelFileError) -> HugetlbCensus {
@@ -62,6 +62,8 @@ struct HugetlbFrames {
     private struct Tally {
         let frames: HugetlbFrames
         let step: UInt64
+        /// The kernel counts mappings in a signed 32 bits: what a saved file says beyond that cannot make a sum overflow.
+        private static let mostMappings = UInt64(Int32.max)
         private var census = HugetlbCensus()
         private var page: (frame: UInt64, head: PageFlags, steps: UInt64)?
         /// The kind of the last pages and how many they are so far: neighbours are mostly alike.
@@ -95,10 +97,10 @@ struct HugetlbFrames {
                 isReached: isReached)
             if head.contains(.hwpoison) { kind.second = try flags.word(at: frame + 1).map(PageFlags.init(rawValue:)) }
             var mappings: UInt64 = 0
-            if head.contains(.mmap), !isReached { mappings = try counts?.word(at: frame) ?? 0 }
+            if head.contains(.mmap), !isReached { mappings = min(try counts?.word(at: frame) ?? 0, Self.mostMappings) }
             if var run, run.kind == kind {
                 run.pages += 1
-                run.mappings &+= mappings
+                run.mappings += mappings
                 self.run = run
             } else {
                 endRun()

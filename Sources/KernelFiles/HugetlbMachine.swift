@@ -38,6 +38,12 @@ public struct HugetlbMachine: Sendable {
             zones = try root.zoneinfo()
         }
         let host = root.host(zones: zones)
+        guard sizes[0] > host.basePageSize else {
+            let expected = "a size above that of base pages, \(host.basePageSize)"
+            let folder = sizes[0].hugepagesFolder
+            throw KernelFileError(
+                root.path(KernelRoot.hugepages), FormatError(line: 1, bytes: folder.utf8, expected: expected))
+        }
         libnuma = root.isLive ? Libnuma() : nil
         var nodes = libnuma?.nodes() ?? []
         if libnuma == nil {
@@ -46,9 +52,21 @@ public struct HugetlbMachine: Sendable {
                 }
             }
         }
+        if ids.isEmpty, nodes.isEmpty {
+            unread.collect(.topology, "the machine's memory and CPUs") { () throws(KernelFileError) in
+                nodes = [try root.onlyNode()]
+            }
+        }
         var map = NodeMap(blocks: [], zones: zones?.spans ?? [])
         unread.collect(.topology, "the memory blocks, which place frames on nodes") { () throws(KernelFileError) in
             map = try root.nodeMap(of: ids, base: host.basePageSize, zones: zones?.spans ?? [])
+        }
+        if map.populated.isEmpty {
+            unread.append(
+                Unread(
+                    .census, what: "the physical census: neither memory blocks nor zones say where memory is",
+                    path: ForeignText(root.path("proc/zoneinfo")), reason: "no populated zone",
+                    remedy: "Save the tree again with proc/zoneinfo and sys/devices/system/memory"))
         }
         (self.root, self.host, self.nodes, self.map, self.unread) = (root, host, nodes, map, unread)
         (users, nodeIDs) = (root.userNames(), ids)
@@ -73,11 +91,9 @@ public struct HugetlbMachine: Sendable {
             if root.isLive { usleep(20_000) }
             passes.append(pass(isThorough: passes.last?.census?.mappedHeads(reached: false) ?? 0 > 0))
         }
-        let duration = clock.duration(to: .now).components
         return MachineObservation(
-            host: host, takenAt: started,
-            durationSeconds: Double(duration.seconds) + Double(duration.attoseconds) / 1e18,
-            nodes: nodes, passes: passes, unread: unread)
+            host: host, takenAt: started, durationSeconds: clock.duration(to: .now).inSeconds, nodes: nodes,
+            passes: passes, unread: unread)
     }
 
     /// Counters, page tables, frames, counters: each is read as close to the next as it goes.
@@ -94,7 +110,10 @@ public struct HugetlbMachine: Sendable {
         unread += walker.unread
         unread.collect(.census, "the physical census: which huge pages are mapped or poisoned") {
             () throws(KernelFileError) in
-            let taken = try frames.census(shares: shares)
+            guard !map.populated.isEmpty else { return }
+            let begun = ContinuousClock.now
+            var taken = try frames.census(shares: shares)
+            taken.durationSeconds = begun.duration(to: .now).inSeconds
             let reached = UInt64(walker.reached.count)
             walk.lostFrames += reached - min(taken.mappedHeads(reached: true), reached)
             census = taken
@@ -108,4 +127,8 @@ public struct HugetlbMachine: Sendable {
         let pages = map.populated.reduce(0) { $0 + UInt64($1.count) }
         return pages > (64 << 30) / base.bytes ? libnuma?.allowedCPUs ?? 1 : 1
     }
+}
+
+extension Duration {
+    fileprivate var inSeconds: Double { Double(components.seconds) + Double(components.attoseconds) / 1e18 }
 }

@@ -9,9 +9,11 @@ public struct FormatError: Error, Equatable, Sendable {
     /// The line as it stands, escaped and cut to 80 characters.
     public let text: String
     public let expected: String
-    init(line: Int, bytes: some Sequence<UInt8>, expected: String) {
+    init(line: Int, bytes: some BidirectionalCollection<UInt8>, expected: String) {
         self.line = line
-        text = ForeignText(bytes).escaped(limit: 80)
+        // Of a line that may be megabytes long only the ends are escaped: the middle is cut anyway.
+        let ends = bytes.count > 512 ? Array(bytes.prefix(256)) + bytes.suffix(256) : Array(bytes)
+        text = ForeignText(ends).escaped(limit: 80)
         self.expected = expected
     }
 }
@@ -59,7 +61,9 @@ public struct KernelFileError: Error, Equatable, Sendable, CustomStringConvertib
             "Run as root, or grant CAP_DAC_READ_SEARCH, CAP_SYS_ADMIN and CAP_SYS_PTRACE"
         case .system(_, .noSuchProcess): "The process has ended; audit again"
         case .system(_, .noSuchFileOrDirectory):
-            "The process has ended, or the kernel lacks what this file needs (CONFIG_HUGETLB_PAGE, CONFIG_PROC_PAGE_MONITOR)"
+            path.components.contains { Int32(digits: $0.string.utf8) != nil }
+                ? "The process has ended; audit again"
+                : "The kernel lacks what this needs (CONFIG_HUGETLB_PAGE, CONFIG_PROC_PAGE_MONITOR)"
         case .malformed: "Report this with the file, the kernel's version and hugeaudit's"
         case .system: nil
         }

@@ -25,21 +25,23 @@ public struct KernelRoot: Hashable, Sendable {
         return buffer
     }
 
+    /// Room for one more read; an array, because that is appended in one go.
+    private static let step = [UInt8](repeating: 0, count: 4096)
+
     /// The content of a small text file, in a buffer that many reads can share. No more than `limit` bytes are read.
     func read(_ relative: String, into buffer: inout [UInt8], limit: Int = 1 << 24) throws(KernelFileError) {
         let path = path(relative)
         let descriptor = try FileDescriptor.opened(path)
         defer { try? descriptor.close() }
         buffer.removeAll(keepingCapacity: true)
-        let step = 4096
         while buffer.count < limit {
             let start = buffer.count
-            buffer.append(contentsOf: repeatElement(0, count: step))
+            buffer.append(contentsOf: Self.step)
             do {
                 let count = try buffer.withUnsafeMutableBytes { bytes in
                     try descriptor.read(into: .init(rebasing: bytes[start...]))
                 }
-                buffer.removeLast(step - count)
+                buffer.removeLast(Self.step.count - count)
                 if count == 0 { return }
             } catch { throw KernelFileError("read", path, error) }
         }

@@ -18,14 +18,17 @@ extension KernelRoot {
         let sizeFile = "\(Self.memory)/block_size_bytes"
         guard exists(sizeFile) else { return [] }
         let bytes = try parsed(sizeFile) { content throws(FormatError) in
-            try content.number(radix: 16, "a block size in hexadecimal bytes")
+            let expected = "a block size in hexadecimal bytes, at least a base page"
+            let size = try content.number(radix: 16, expected)
+            guard size >= base.bytes else { throw TextLine(content[...].trimmed, number: 1).error(expected: expected) }
+            return size
         }
         let pages = bytes / base.bytes
         var owners: [UInt64: [NodeID]] = [:]
         for node in nodes {
             for name in try names(in: "\(Self.nodes)/node\(node)") {
                 guard let block = UInt64(name, after: "memory") else { continue }
-                guard pages > 0, block < PFN.most / pages else {
+                guard block < PFN.most / pages else {
                     let expected = "the number of a memory block of \(bytes) bytes"
                     throw KernelFileError(
                         path("\(Self.nodes)/node\(node)"), FormatError(line: 1, bytes: name.utf8, expected: expected))

@@ -29,6 +29,14 @@ extension KernelRoot {
             cpus: try parsed("\(Self.nodes)/node\(id)/cpulist", by: cpuList),
             distances: try parsed("\(Self.nodes)/node\(id)/distance", by: nodeDistances))
     }
+
+    /// The whole machine, for a kernel without NUMA: zoneinfo calls it node 0.
+    public func onlyNode() throws(KernelFileError) -> NodeObservation {
+        let memory = try meminfo().fields
+        return NodeObservation(
+            id: NodeID(0), memoryBytes: memory["MemTotal"] ?? 0, freeBytes: memory["MemFree"] ?? 0,
+            cpus: try parsed("sys/devices/system/cpu/online", by: cpuList), distances: [10])
+    }
 }
 
 /// `/sys/devices/system/node/nodeN/vmstat`: a name and a count on each line.
@@ -43,7 +51,7 @@ func vmstatCounters(parsing content: [UInt8]) throws(FormatError) -> [String: UI
     return counters
 }
 
-/// A list of CPUs as the kernel prints it: `0-3,8`. Empty for a node that has memory only.
+/// A list of CPUs as the kernel prints it, ascending: `0-3,8`. Empty for a node that has memory only.
 func cpuList(parsing content: [UInt8]) throws(FormatError) -> [Int] {
     /// More than any kernel can be built for (`NR_CPUS` is 8192 at most).
     let most = 1 << 16
@@ -51,7 +59,9 @@ func cpuList(parsing content: [UInt8]) throws(FormatError) -> [Int] {
     var cpus: [Int] = []
     for part in line.bytes.split(separator: UInt8(ascii: ",")) {
         let (low, high) = part.halves(at: UInt8(ascii: "-")) ?? (part, part)
-        guard let first = Int(digits: low), let last = Int(digits: high), first <= last, last < most else {
+        guard let first = Int(digits: low), let last = Int(digits: high), first <= last, last < most,
+            first > cpus.last ?? -1
+        else {
             throw line.error(expected: "a list of CPUs such as 0-3,8")
         }
         cpus += first...last

@@ -6,7 +6,7 @@ public import PageModel
 public struct NumaMapping: Hashable, Sendable {
     /// Where the mapping starts. Unit: bytes of the virtual address space.
     public let start: UInt64
-    /// As printed: `default`, `bind:0-1`, `prefer (many):1`.
+    /// As printed: `default`, `bind:0-1`, `prefer (many):1`, with the blank that two policies have.
     public let policy: ForeignText
     /// A hugetlb mapping: the line has the word `huge`.
     public let isHuge: Bool
@@ -18,8 +18,16 @@ public struct NumaMapping: Hashable, Sendable {
     /// - Parameter line: without its newline.
     init(parsing line: TextLine) throws(FormatError) {
         var words = line.words[...]
-        guard let first = words.popFirst(), let start = UInt64(digits: first, radix: 16), let policy = words.popFirst()
+        guard let first = words.popFirst(), let start = UInt64(digits: first, radix: 16), var policy = words.popFirst()
         else { throw line.error(expected: "an address, a policy and fields") }
+        // Two policies have a blank in their name.
+        if let second = words.first,
+            policy.elementsEqual("prefer".utf8) && second.starts(with: "(many)".utf8)
+                || policy.elementsEqual("weighted".utf8) && second.starts(with: "interleave".utf8)
+        {
+            policy = line.bytes[policy.startIndex..<second.endIndex]
+            words.removeFirst()
+        }
         var pages: [NodeID: UInt64] = [:]
         var size: PageSize?
         for word in words {
@@ -29,7 +37,10 @@ public struct NumaMapping: Hashable, Sendable {
                 size = kilobytes <= UInt64.max / 1024 ? PageSize(bytes: kilobytes * 1024) : nil
                 if size == nil { throw line.error(expected: "kernelpagesize_kB= and a power of two") }
             } else if key.first == UInt8(ascii: "N"), let node = Int(digits: key.dropFirst()) {
-                pages[NodeID(node)] = try line.number(in: value, "N\(node)= and a count of pages")
+                let expected = "N\(node)= and a count of pages, at most 2^52"
+                let count = try line.number(in: value, expected)
+                guard count <= PFN.most else { throw line.error(expected: expected) }
+                pages[NodeID(node)] = count
             }
         }
         self.start = start

@@ -65,6 +65,7 @@ struct LineSplitter {
     static let longest = 1 << 20
 
     private var pending: [UInt8] = []
+    /// Lines that are done with.
     private var number = 0
 
     mutating func add(
@@ -72,25 +73,29 @@ struct LineSplitter {
     ) throws(FormatError) {
         var rest = piece
         while let end = rest.firstIndex(of: .newline) {
-            number += 1
             if pending.isEmpty {
-                try body(TextLine(rest[..<end], number: number))
+                try body(try line(rest[..<end]))
             } else {
                 pending += rest[..<end]
-                try body(TextLine(pending[...], number: number))
+                try body(try line(pending[...]))
                 pending.removeAll(keepingCapacity: true)
             }
+            number += 1
             rest = rest[(end + 1)...]
         }
         pending += rest
-        if pending.count > Self.longest {
-            throw FormatError(line: number + 1, bytes: pending.prefix(81), expected: "a line of at most 1 MiB")
-        }
+        _ = try line(pending[...])
     }
 
     /// The last line, where no newline ends it.
     mutating func finish(_ body: (TextLine) throws(FormatError) -> Void) throws(FormatError) {
-        if !pending.isEmpty { try body(TextLine(pending[...], number: number + 1)) }
+        if !pending.isEmpty { try body(try line(pending[...])) }
+    }
+
+    private func line(_ bytes: ArraySlice<UInt8>) throws(FormatError) -> TextLine {
+        let line = TextLine(bytes, number: number + 1)
+        if bytes.count > Self.longest { throw line.error(expected: "a line of at most 1 MiB") }
+        return line
     }
 }
 
@@ -136,9 +141,11 @@ extension FixedWidthInteger {
         self = value
     }
 
-    /// The number in a name such as `node12`; nil where the prefix or the digits are not there.
+    /// The number in a name such as `node12`; nil where the prefix or the digits are not there. `node012` is no name of the
+    /// kernel's and would be the same node twice.
     init?(_ name: String, after prefix: String) {
-        guard name.hasPrefix(prefix) else { return nil }
-        self.init(digits: name.utf8.dropFirst(prefix.utf8.count))
+        let digits = name.utf8.dropFirst(prefix.utf8.count)
+        guard name.hasPrefix(prefix), digits.count == 1 || digits.first != UInt8(ascii: "0") else { return nil }
+        self.init(digits: digits)
     }
 }

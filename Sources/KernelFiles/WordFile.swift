@@ -14,8 +14,10 @@ public struct WordFile: ~Copyable, Sendable {
     /// For the ioctls of the file; it stays this value's to close.
     var rawDescriptor: Int32 { descriptor.rawValue }
 
-    /// Fills `words` from word `first` on. Returns how many were read: fewer than asked only where the file ends.
+    /// Fills `words` from word `first` on. Returns how many were read: fewer than asked only where the file ends. No file
+    /// has more than 2^60 words, as its offsets are signed.
     public func read(at first: UInt64, into words: inout MutableSpan<UInt64>) throws(KernelFileError) -> Int {
+        guard first < 1 << 60 - UInt64(words.count) else { return 0 }
         var filled = 0
         while filled < words.count * 8 {
             do {

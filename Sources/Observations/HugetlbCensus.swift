@@ -33,6 +33,8 @@ public struct HugetlbCensus: Hashable, Sendable {
     public var wordsRead: UInt64
     /// HUGE tails with no head before them, counted at the census's stride: 0 unless pages were moving.
     public var strayTails: UInt64
+    /// How long the reading took, from the first word to the last.
+    public var durationSeconds = 0.0
 
     public init(tallies: [Kind: Tally] = [:], wordsRead: UInt64 = 0, strayTails: UInt64 = 0) {
         (self.tallies, self.wordsRead, self.strayTails) = (tallies, wordsRead, strayTails)

@@ -1,11 +1,12 @@
 /// Something that the audit wanted to read and could not. It makes the view partial.
 public struct Unread: Hashable, Sendable {
-    /// The witness that is missing.
-    public enum Subject: Hashable, Sendable {
+    /// The witness that is missing; the one that the report misses most comes first.
+    public enum Subject: Int, Hashable, Comparable, Sendable {
         case ledger
+        case topology
         case census
         case pageTables
-        case topology
+        public static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
     }
     public var subject: Subject
     /// What is missing from the report for it: `the physical census`.

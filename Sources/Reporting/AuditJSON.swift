@@ -81,15 +81,20 @@ private struct Document: Encodable {
         let refusedSharers: UInt64
         let comparedWithLibnuma: UInt64
         let frameWordsRead: OrNull<UInt64>
+        let censusSeconds: OrNull<Double>
         init(_ report: AuditReport) {
             at = Date(timeIntervalSince1970: report.takenAt).ISO8601Format()
-            durationSeconds = (report.durationSeconds * 1e6).rounded() / 1e6
+            durationSeconds = Self.microseconds(report.durationSeconds)
             (passes, settled) = (report.passes, report.isSettled)
             view = report.unread.isEmpty ? "full" : "partial"
             (processes, vanished) = (report.walk.processesSeen, report.walk.vanished)
             (refusedSharers, comparedWithLibnuma) = (report.walk.refusedSharers, report.walk.pagesCompared)
             frameWordsRead = OrNull(report.wordsRead)
+            censusSeconds = OrNull(report.censusSeconds.map(Self.microseconds))
         }
+
+        /// No more digits than the clock is worth.
+        private static func microseconds(_ seconds: Double) -> Double { (seconds * 1e6).rounded() / 1e6 }
     }
 
     struct Unread: Encodable {

@@ -8,6 +8,7 @@ enum Output {
 
     static func write(_ text: String) {
         do { try FileDescriptor.standardOutput.writeAll(text.utf8) } catch Errno.brokenPipe {
+            Glibc.exit(0)
         } catch {
             complain("could not write the report: \(error)")
             Glibc.exit(2)

@@ -1,0 +1,222 @@
+import BitCollections
+import Observations
+import PageModel
+import SystemPackage
+
+/// The distinct huge pages of one process so far.
+struct ProcessPages {
+    fileprivate var seen = BitSet()
+    private(set) var counts: [Placement: UInt64] = [:]
+    /// The kernel hid the frames: nothing was counted by them.
+    fileprivate var isHidden = false
+
+    var placements: [Placement] {
+        counts.map { Placement(node: $0.node, size: $0.size, pages: $1) }
+            .sorted { ($0.size, $0.node ?? NodeID(.max)) < ($1.size, $1.node ?? NodeID(.max)) }
+    }
+
+    fileprivate mutating func add(_ pages: UInt64, of size: PageSize, on node: NodeID?) {
+        // No more than there are frames, whatever numa_maps of a saved tree adds up to.
+        let key = Placement(node: node, size: size, pages: 0)
+        counts[key] = min(counts[key, default: 0] + pages, PFN.most)
+    }
+}
+
+/// The walk of one process: from its mappings to frames.
+extension HugetlbWalker {
+    /// One mapping that is walked, and what is known of it so far.
+    private struct Target {
+        let mapping: Mapping
+        /// Nil where its pages must be looked at one by one.
+        let file: SharedFilePages.Identity?
+        /// Nil until a page was found.
+        var size: PageSize?
+        /// Its pages are no hugetlb pages: the rest need not be looked at.
+        var isOrdinary = false
+        var batch: [(address: UInt64, frame: PFN)] = []
+
+        func offset(of address: UInt64) -> UInt64 { mapping.offset + (address - mapping.addresses.lowerBound) }
+        func address(of offset: UInt64) -> UInt64 { mapping.addresses.lowerBound + (offset - mapping.offset) }
+    }
+
+    mutating func walkMappings(
+        of owner: Owner, _ which: Mappings, into pages: inout ProcessPages
+    ) throws(KernelFileError) {
+        let targets = try targets(of: owner, which)
+        guard !targets.isEmpty else { return }
+        let pagemap = try machine.root.pagemap(of: owner.folder)
+        for var target in targets {
+            try walk(&target, pagemap, owner, &pages)
+            if pages.isHidden { return try place(owner, byNumaMapsInto: &pages) }
+            if target.size != nil, canShareTables(target.mapping) { canBeShared = true }
+        }
+    }
+
+    /// The mappings that can be hugetlb: with a file behind them, and aligned at both ends.
+    private func targets(of owner: Owner, _ which: Mappings) throws(KernelFileError) -> [Target] {
+        var mappings: [Mapping] = []
+        let smallest = machine.sizes[0].bytes
+        try machine.root.mappings(of: owner.folder) { mapping in
+            let (start, end) = (mapping.addresses.lowerBound, mapping.addresses.upperBound)
+            guard mapping.hasFile, start % smallest == 0, end % smallest == 0, end <= 1 << 62 else { return }
+            if which == .all || canShareTables(mapping) { mappings.append(mapping) }
+        }
+        let root = machine.root
+        let files = mappings.map { SharedFilePages.Identity($0) { root.ipcNamespace(of: owner.folder) } }
+        // Pages of a file that is mapped twice over must be told apart by their frames.
+        var seen: [SharedFilePages.Identity: [Range<UInt64>]] = [:]
+        var mappedTwice: Set<SharedFilePages.Identity> = []
+        for (mapping, file) in zip(mappings, files) {
+            guard let file else { continue }
+            let (end, isTooLarge) = mapping.offset.addingReportingOverflow(UInt64(mapping.addresses.count))
+            let range = mapping.offset..<max(mapping.offset, end)
+            if isTooLarge || seen[file, default: []].contains(where: range.overlaps) { mappedTwice.insert(file) }
+            seen[file, default: []].append(range)
+        }
+        return zip(mappings, files).map { mapping, file in
+            Target(mapping: mapping, file: file.flatMap { mappedTwice.contains($0) ? nil : $0 })
+        }
+    }
+
+    /// Whether the kernel may share the page tables of this mapping between processes: it is MAP_SHARED and covers the
+    /// whole aligned range of a table of some hugetlb size. Source: kernel `mm/hugetlb.c`, `want_pmd_share`.
+    private func canShareTables(_ mapping: Mapping) -> Bool {
+        let entriesPerTable = machine.base.bytes / 8
+        let (span, isTooBig) = machine.sizes[0].bytes.multipliedReportingOverflow(by: entriesPerTable)
+        guard mapping.isShared, !isTooBig, mapping.addresses.lowerBound > 0 else { return false }
+        return mapping.addresses.upperBound / span > (mapping.addresses.lowerBound - 1) / span + 1
+    }
+
+    /// Adds the huge pages of one mapping.
+    private mutating func walk(
+        _ target: inout Target, _ pagemap: borrowing WordFile, _ owner: Owner, _ pages: inout ProcessPages
+    ) throws(KernelFileError) {
+        let slice = max(4 << 30, machine.sizes[machine.sizes.count - 1].bytes)
+        try pagemap.forEachPresentRange(in: target.mapping.addresses, base: machine.base, slice: slice) {
+            range, isExact throws(KernelFileError) in
+            var unknown = [range]
+            if isExact, let known = target.file.flatMap({ files[$0] }) {
+                let found = known.look(in: target.offset(of: range.lowerBound)..<target.offset(of: range.upperBound))
+                for (node, count) in found.pages { pages.add(count, of: known.size, on: node) }
+                unknown = found.unknown.map { target.address(of: $0.lowerBound)..<target.address(of: $0.upperBound) }
+                target.size = known.size
+            }
+            for range in unknown where !target.isOrdinary && !pages.isHidden {
+                try look(at: range, &target, pagemap, owner, &pages)
+            }
+            return !target.isOrdinary && !pages.isHidden
+        }
+        note(&target, pagemap, owner, &pages)
+    }
+
+    /// Reads one word of pagemap for each huge page of `range`.
+    private mutating func look(
+        at range: Range<UInt64>, _ target: inout Target, _ pagemap: borrowing WordFile, _ owner: Owner,
+        _ pages: inout ProcessPages
+    ) throws(KernelFileError) {
+        let smallest = machine.sizes[0].bytes
+        var address = range.lowerBound / smallest * smallest
+        while address < range.upperBound {
+            guard let word = try pagemap.word(at: address / machine.base.bytes) else { return }
+            switch PagemapEntry(word: word).location {
+            case .hidden:
+                pages.isHidden = true
+                return
+            case .present where flags == nil:
+                pages.isHidden = true
+                return
+            case .present(let frame):
+                if target.size == nil { target.size = try sizeOfHugetlbPage(at: frame) }
+                guard target.size != nil else {
+                    target.isOrdinary = true
+                    return
+                }
+                target.batch.append((address, frame))
+                if target.batch.count == 4096 { note(&target, pagemap, owner, &pages) }
+            case .swapped, .absent: break
+            }
+            address += target.size?.bytes ?? smallest
+        }
+    }
+
+    /// The size of the hugetlb page that starts at `frame`; nil where none does.
+    private func sizeOfHugetlbPage(at frame: PFN) throws(KernelFileError) -> PageSize? {
+        func word(_ frame: UInt64) throws(KernelFileError) -> PageFlags {
+            switch flags {
+            case .some(let file): PageFlags(rawValue: try file.word(at: frame) ?? 0)
+            case .none: []
+            }
+        }
+        guard try word(frame.rawValue).isSuperset(of: [.huge, .compoundHead]) else { return nil }
+        var size = machine.sizes[0]
+        for larger in machine.sizes.dropFirst() {
+            let next = try word(frame.rawValue + size.count(of: machine.base))
+            guard next.isSuperset(of: [.huge, .compoundTail]) else { break }
+            size = larger
+        }
+        return size
+    }
+
+    /// Notes a batch of pages: which are new, on which node, and whether libnuma agrees.
+    private mutating func note(
+        _ target: inout Target, _ pagemap: borrowing WordFile, _ owner: Owner, _ pages: inout ProcessPages
+    ) {
+        guard let size = target.size else { return }
+        let step = machine.sizes[0].count(of: machine.base)
+        // A frame past all memory, as a saved tree could claim, is left for the census to miss.
+        let batch = target.batch.filter { $0.frame < machine.end }
+        walk.lostFrames += UInt64(target.batch.count - batch.count)
+        target.batch.removeAll(keepingCapacity: true)
+
+        let new = batch.filter { reached.insert(Int($0.frame.rawValue / step)).inserted }
+        compare(new, size, pagemap, owner)
+        for (address, frame) in batch {
+            let node = learned[frame] ?? machine.map[frame]
+            if pages.seen.insert(Int(frame.rawValue / step)).inserted { pages.add(1, of: size, on: node) }
+            if let file = target.file {
+                files[file, default: SharedFilePages(size: size)].add(target.offset(of: address), on: node)
+            }
+        }
+    }
+
+    /// Holds the map of nodes against libnuma for pages that no other process has led to.
+    private mutating func compare(
+        _ batch: [(address: UInt64, frame: PFN)], _ size: PageSize, _ pagemap: borrowing WordFile, _ owner: Owner
+    ) {
+        guard let answers = machine.libnuma.flatMap({ try? $0.nodes(of: batch.map(\.address), in: owner.task) }) else {
+            return
+        }
+        for ((address, frame), answer) in zip(batch, answers) {
+            guard let byLibnuma = answer else { continue }
+            walk.pagesCompared += 1
+            let byBlocks = machine.map[frame]
+            guard byLibnuma != byBlocks else { continue }
+            // A page that moved in between is no disagreement.
+            let word = (try? pagemap.word(at: address / machine.base.bytes)) ?? nil
+            guard word.map({ PagemapEntry(word: $0).location }) == .present(frame) else { continue }
+            learned[frame] = byLibnuma
+            if let byBlocks {
+                let key = NodeDisagreement(size: size, byBlocks: byBlocks, byLibnuma: byLibnuma, pages: 0)
+                disagreements[key, default: 0] += 1
+            }
+        }
+    }
+
+    /// For a process whose frames, or their flags, the kernel hides: pages by node from numa_maps, which needs less
+    /// privilege.
+    private mutating func place(
+        _ owner: Owner, byNumaMapsInto pages: inout ProcessPages
+    ) throws(KernelFileError) {
+        pages = ProcessPages()
+        try machine.root.numaMappings(of: owner.folder) { mapping in
+            guard mapping.isHuge, let size = mapping.pageSize else { return }
+            for (node, count) in mapping.pages { pages.add(count, of: size, on: node) }
+        }
+        unread.append(
+            Unread(
+                .pageTables, what: "the frames of process \(owner.pid)",
+                path: ForeignText(machine.root.path("proc/\(owner.folder)/pagemap")),
+                reason: "page frame numbers or their flags are hidden; nodes are from numa_maps",
+                remedy: "Run as root with CAP_SYS_ADMIN in the initial user namespace"))
+    }
+}

@@ -1,0 +1,67 @@
+import Observations
+import PageModel
+
+/// Which pages of one hugetlb file lie on which node, as far as the page tables of some process have shown. A page of a
+/// file is the same frame for every process that maps it MAP_SHARED, so the next such process need not be asked for it:
+/// a thousand database backends cost little more than one.
+struct SharedFilePages {
+    let size: PageSize
+    /// Disjoint and ascending, neighbours on one node joined. Unit: bytes of the file.
+    private var runs: [(offsets: Range<UInt64>, node: NodeID?)] = []
+
+    init(size: PageSize) { self.size = size }
+
+    /// What tells one file from all others that this audit can see. Nil for private memory, and for System V segments of an
+    /// IPC namespace that cannot be told: there `inode` is no inode but an id that namespaces use again.
+    struct Identity: Hashable {
+        private let device: ForeignText
+        private let inode: UInt64
+        private let name: ForeignText
+        private let ipcNamespace: ForeignText?
+
+        init?(_ mapping: Mapping, ipcNamespace: () -> ForeignText?) {
+            guard mapping.isShared else { return nil }
+            (device, inode, name) = (mapping.device, mapping.inode, mapping.name)
+            let isSystemV = mapping.name.bytes.starts(with: "/SYSV".utf8)
+            self.ipcNamespace = isSystemV ? ipcNamespace() : nil
+            if isSystemV, self.ipcNamespace == nil { return nil }
+        }
+    }
+
+    /// Notes the page at `offset`, unless it is known.
+    mutating func add(_ offset: UInt64, on node: NodeID?) {
+        let index = firstRun(endingAfter: offset)
+        if index < runs.count, runs[index].offsets.contains(offset) { return }
+        let end = offset + size.bytes
+        if index > 0, runs[index - 1].node == node, runs[index - 1].offsets.upperBound == offset {
+            runs[index - 1].offsets = runs[index - 1].offsets.lowerBound..<end
+        } else {
+            runs.insert((offset..<end, node), at: index)
+        }
+    }
+
+    /// The pages of each node among those of `offsets` that are known, and where the others are.
+    func look(in offsets: Range<UInt64>) -> (pages: [NodeID?: UInt64], unknown: [Range<UInt64>]) {
+        var pages: [NodeID?: UInt64] = [:]
+        var unknown: [Range<UInt64>] = []
+        var start = offsets.lowerBound
+        for run in runs[firstRun(endingAfter: start)...] {
+            guard run.offsets.lowerBound < offsets.upperBound else { break }
+            if run.offsets.lowerBound > start { unknown.append(start..<run.offsets.lowerBound) }
+            let known = run.offsets.clamped(to: start..<offsets.upperBound)
+            pages[run.node, default: 0] += (known.upperBound - known.lowerBound) / size.bytes
+            start = known.upperBound
+        }
+        if start < offsets.upperBound { unknown.append(start..<offsets.upperBound) }
+        return (pages, unknown)
+    }
+
+    private func firstRun(endingAfter offset: UInt64) -> Int {
+        var (low, high) = (0, runs.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if runs[middle].offsets.upperBound <= offset { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+}

@@ -1,0 +1,110 @@
+import Audit
+import Observations
+import PageModel
+import Testing
+
+private let size = PageSize(bytes: 2 << 20)!
+private let nodes = [NodeObservation(id: NodeID(0), memoryBytes: 1 << 30, freeBytes: 0, cpus: [0], distances: [10])]
+private let host = HostObservation(
+    name: ForeignText("made-up"), release: ForeignText("6.18.0"), basePageSize: .fourKiB)
+
+/// One pass over a machine with one node and one size: eight pages in the pool, `mapped` and `heads` as the census has
+/// them, `free` before and after.
+private func pass(
+    free: UInt64, freeAfter: UInt64? = nil, mapped: UInt64, heads: UInt64 = 8, unseen: UInt64 = 0, lost: UInt64 = 0
+) -> HugetlbPass {
+    func ledger(_ free: UInt64) -> Ledger {
+        let counts = NodeHugepages(nrHugepages: 8, freeHugepages: free, surplusHugepages: 0)
+        return Ledger(
+            global: [size: GlobalHugepages(counts: counts, reservedHugepages: 0)],
+            nodes: [Pool(node: NodeID(0), size: size): counts])
+    }
+    var census = HugetlbCensus()
+    let add = { (pages: UInt64, head: PageFlags, isReached: Bool) in
+        if pages > 0 {
+            census.add(pages, of: .init(node: NodeID(0), size: size, head: head, isReached: isReached))
+        }
+    }
+    add(mapped - unseen, [.huge, .compoundHead, .mmap], true)
+    add(unseen, [.huge, .compoundHead, .mmap], false)
+    add(heads - mapped, [.huge, .compoundHead], false)
+    return HugetlbPass(
+        before: ledger(free), walk: HugetlbWalk(lostFrames: lost), census: census, after: ledger(freeAfter ?? free),
+        unread: [])
+}
+
+private func isEnough(_ passes: [HugetlbPass]) -> Bool { Settling(passes, nodes: nodes, host: host).isEnough }
+
+private func report(_ passes: [HugetlbPass]) -> AuditReport {
+    AuditReport(
+        judging: MachineObservation(
+            host: host, takenAt: 0, durationSeconds: 0, nodes: nodes, passes: passes, unread: []))
+}
+
+struct SettlingTests {
+    @Test func aClosedBalanceBetweenEqualCountersNeedsOnePass() {
+        #expect(isEnough([pass(free: 5, mapped: 3)]))
+        #expect(report([pass(free: 5, mapped: 3)]).verdict.level == .clean)
+    }
+
+    /// Each of these is open after one pass and believed when it has stood over three.
+    @Test(arguments: [
+        (pass(free: 4, mapped: 3), Finding.ID.unexplainedPages),
+        (pass(free: 5, mapped: 4), .counterMismatch),
+        (pass(free: 5, mapped: 3, heads: 9), .counterMismatch),
+        (pass(free: 5, mapped: 3, unseen: 1), .mapperNotSeen),
+        (pass(free: 5, mapped: 3, lost: 2), .counterMismatch),
+    ])
+    func aShortfallIsBelievedWhenItHasStood(_ open: HugetlbPass, _ id: Finding.ID) {
+        #expect(!isEnough([open]))
+        #expect(!isEnough([open, open]))
+        #expect(isEnough([open, open, open]))
+        #expect(report([open, open, open]).findings.map(\.id) == [id])
+        #expect(report([open, open, open]).isSettled)
+    }
+
+    /// A pass that closes ends it, whatever came before: pages were only on their way.
+    @Test func aLaterClosedPassEndsIt() {
+        let passes = [pass(free: 4, mapped: 3), pass(free: 5, mapped: 3)]
+        #expect(isEnough(passes))
+        #expect(report(passes).findings.isEmpty)
+    }
+
+    /// Counters that moved during the last pass prove nothing, though the figures at its end add up.
+    @Test func movingCountersAreNotBelieved() {
+        #expect(!isEnough([pass(free: 4, freeAfter: 5, mapped: 3)]))
+    }
+
+    /// What keeps moving is reported with its range, and no leak is made of it.
+    @Test func whatKeepsMovingIsUnsettled() throws {
+        let passes = (0..<10).map { pass(free: 2 + UInt64($0 % 3), mapped: 3) }
+        #expect(!isEnough(passes))
+        let report = report(passes)
+        #expect(!report.isSettled)
+        #expect(report.findings.map(\.id) == [.unsettled])
+        let finding = try #require(report.findings.first)
+        #expect(finding.node == NodeID(0))
+        #expect(finding.message.contains("free was 2 to 4"))
+        #expect(finding.message.contains("unexplained was 1 to 3"))
+    }
+
+    /// Two passes that agree, and a third that does not: not believed.
+    @Test func agreementMustBeInARow() {
+        let open = pass(free: 4, mapped: 3)
+        #expect(!isEnough([open, open, pass(free: 3, mapped: 3)]))
+        #expect(!isEnough([open, open, pass(free: 3, mapped: 3), open, open]))
+    }
+}
+
+/// A page on whose node memory blocks and libnuma disagree is a finding, and a settled one.
+@Test func nodeDisagreementIsAFinding() throws {
+    var passes = [pass(free: 5, mapped: 3)]
+    passes[0].walk.disagreements = [
+        NodeDisagreement(size: size, byBlocks: NodeID(0), byLibnuma: NodeID(1), pages: 2)
+    ]
+    #expect(!isEnough(passes))
+    let finding = try #require(report([passes[0], passes[0], passes[0]]).findings.first)
+    #expect(finding.id == .nodeMismatch)
+    #expect(finding.node == NodeID(1))
+    #expect(finding.pages == 2)
+}

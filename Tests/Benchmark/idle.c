@@ -1,0 +1,23 @@
+// `idle N`: forks N processes that do nothing, prints `ready`, and waits to be killed; they end with it.
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+int main(int argc, char **argv) {
+    int count = argc == 2 ? atoi(argv[1]) : 0;
+    if (count <= 0) return fprintf(stderr, "usage: idle N\n"), 2;
+    pid_t parent = getpid();
+    for (int i = 0; i < count; i++) {
+        pid_t child = fork();
+        if (child < 0) return perror("fork"), 1;
+        if (child > 0) continue;
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (getppid() == parent) pause();
+        return 0;
+    }
+    puts("ready");
+    fflush(stdout);
+    pause();
+}

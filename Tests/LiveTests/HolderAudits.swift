@@ -1,0 +1,131 @@
+import Foundation
+import PageModel
+import TestSupport
+import Testing
+
+/// One state of huge pages and what is true of it.
+struct HeldState: CustomTestStringConvertible, Sendable {
+    let kind: String
+    var arguments: [String] = []
+    var size: PageSize = twoMiB
+    /// Distinct pages that page tables reach.
+    let mapped: UInt64
+    /// In use and in no page table.
+    var unmapped: UInt64 = 0
+    /// Pages that each process of it maps, the holder first, then its children.
+    let each: [UInt64]
+    /// The kernel counts shared page tables for the process that touched the pages first only.
+    var isCountedForAll = true
+    var poolPages: UInt64 = 64
+
+    var testDescription: String { ([kind] + arguments + ["\(size)"]).joined(separator: " ") }
+}
+
+private let states = [
+    HeldState(kind: "private", arguments: ["--pages", "5"], mapped: 5, each: [5]),
+    HeldState(kind: "private", arguments: ["--pages", "5", "--touch", "3"], mapped: 3, each: [3]),
+    HeldState(kind: "shared", arguments: ["--pages", "4"], mapped: 4, each: [4]),
+    HeldState(kind: "memfd", arguments: ["--pages", "6"], mapped: 6, each: [6]),
+    HeldState(kind: "sysv", arguments: ["--pages", "3"], mapped: 3, each: [3]),
+    HeldState(kind: "fork", arguments: ["--pages", "4", "--children", "2"], mapped: 4, each: [4, 4, 4]),
+    HeldState(kind: "forkshared", arguments: ["--pages", "4", "--children", "3"], mapped: 4, each: [4, 4, 4, 4]),
+    HeldState(kind: "vfork", arguments: ["--pages", "4"], mapped: 4, each: [4, 4]),
+    HeldState(kind: "pmdshared", arguments: ["--touch", "8"], mapped: 8, each: [8, 8], isCountedForAll: false),
+    HeldState(kind: "private", arguments: ["--pages", "1"], size: oneGiB, mapped: 1, each: [1], poolPages: 1),
+    HeldState(kind: "memfd", arguments: ["--pages", "1"], size: oneGiB, mapped: 1, each: [1], poolPages: 1),
+]
+
+extension Live {
+    /// A holder with a known number of pages, and every figure of the audit held against the other witnesses.
+    @Test(arguments: states) static func holderIsCountedOnceAndNamed(_ state: HeldState) throws {
+        try skippingWhatCannotBeHad {
+            let pool = try HugePool(state.size, pages: state.poolPages)
+            let holder = try Holder([state.kind, "--size", "\(state.size.bytes)"] + state.arguments)
+            let audit = try LiveAudit()
+            try check(audit, state, pool)
+            for (pid, pages) in zip(holder.pids, state.each) {
+                #expect(audit.pages(of: pid, state.size) == pages)
+                #expect(try Witness.numaMaps(pid, state.size) == pages)
+                #expect(try Witness.numastat(pid) == pages)
+                if state.isCountedForAll { #expect(try Witness.status(pid) == pages * state.size.bytes) }
+            }
+            #expect(holder.pids.count == state.each.count)
+            #expect(audit.status == 0)
+            #expect(audit.report.verdict.level == "clean")
+        }
+    }
+
+    /// The equation, against sysfs and against page-types.
+    private static func check(_ audit: LiveAudit, _ state: HeldState, _ pool: HugePool) throws {
+        let row = try #require(audit.report.pool(state.size.bytes))
+        #expect(row.mapped == state.mapped)
+        #expect(row.unexplained == Int64(state.unmapped))
+        #expect(row.nr == pool.count("nr_hugepages"))
+        #expect(row.free == pool.count("free_hugepages"))
+        #expect(row.nr == row.heads)
+        #expect(row.free == state.poolPages - state.mapped - state.unmapped)
+        #expect(audit.report.taken.settled)
+        #expect(audit.report.unread.isEmpty)
+        let perPage = state.size.count(of: .fourKiB)
+        if let mappedFrames = try Witness.pageTypes(with: .mmap) { #expect(mappedFrames == state.mapped * perPage) }
+        if let heads = try Witness.pageTypes(with: .compoundHead) { #expect(heads == state.poolPages) }
+    }
+
+    @Test static func fileOnHugetlbfsAndPrivateCopies() throws {
+        try skippingWhatCannotBeHad {
+            let pool = try HugePool(twoMiB, pages: 64)
+            let mount = try HugetlbMount(twoMiB)
+            let file = try Holder(["file", "--pages", "6", "--path", mount.folder + "/data"])
+            let copies = try Holder(["cow", "--pages", "4", "--path", mount.folder + "/copied"])
+            let audit = try LiveAudit()
+            // Of the copied file's four pages two are mapped as they are, two lie under private copies, unmapped.
+            let row = try #require(audit.report.pool(twoMiB.bytes))
+            #expect(row.mapped == 6 + 4)
+            #expect(row.unexplained == 2)
+            #expect(row.free == pool.count("free_hugepages"))
+            #expect(audit.pages(of: file.pids[0], twoMiB) == 6)
+            #expect(audit.pages(of: copies.pids[0], twoMiB) == 4)
+            #expect(audit.status == 1)
+        }
+    }
+
+    /// A leader that has ended is read through a thread that lives.
+    @Test static func zombieLeader() throws {
+        try skippingWhatCannotBeHad {
+            let pool = try HugePool(twoMiB, pages: 16)
+            let holder = try Holder(["zombie", "--pages", "4"])
+            #expect(try content("/proc/\(holder.pids[0])/maps").isEmpty)
+            let audit = try LiveAudit()
+            #expect(audit.pages(of: holder.pids[0], twoMiB) == 4)
+            #expect(audit.report.pool(twoMiB.bytes)?.mapped == 4)
+            #expect(audit.report.pool(twoMiB.bytes)?.free == pool.count("free_hugepages"))
+            #expect(audit.status == 0)
+        }
+    }
+
+    /// Two PIDs in one address space are one entry.
+    @Test static func vforkChildIsNoSecondProcess() throws {
+        try skippingWhatCannotBeHad {
+            let pool = try HugePool(twoMiB, pages: 16)
+            let holder = try Holder(["vfork", "--pages", "4"])
+            let entries = try LiveAudit().report.processes
+            #expect(entries.map(\.pid) == [holder.pids[0].rawValue])
+            #expect(entries.first?.siblings == [holder.pids[1].rawValue])
+            #expect(pool.count("free_hugepages") == 12)
+        }
+    }
+
+    /// Page tables of a process that is gone live on in one that only shared them and is charged for nothing.
+    @Test static func soleSharerOfPageTablesIsFound() throws {
+        try skippingWhatCannotBeHad {
+            let pool = try HugePool(twoMiB, pages: 16)
+            let holder = try Holder(["pmdshared", "--touch", "8"])
+            let audit = try LiveAudit("--pid", "\(holder.pids[1])")
+            #expect(try Witness.status(holder.pids[1]) == 0)
+            #expect(audit.report.processes.map(\.pid) == [holder.pids[1].rawValue])
+            #expect(audit.report.processes.first?.hugetlbBytes == 0)
+            #expect(audit.pages(of: holder.pids[1], twoMiB) == 8)
+            #expect(pool.count("free_hugepages") == 8)
+        }
+    }
+}

@@ -1,0 +1,66 @@
+import Foundation
+public import PageModel
+
+/// A child process that keeps huge pages in one state: `Tests/Holder/holder.c` says which there are.
+public final class Holder {
+    private let process = Process()
+    private let input = Pipe()
+    private let output = Pipe()
+    /// What it said on its ready line: `pid`, `child`, `thread`, `address`, `shmid`.
+    public private(set) var ready: [String: String] = [:]
+
+    /// The state cannot be had on this machine; a test is skipped with it.
+    public struct Unavailable: Error, CustomStringConvertible {
+        public let description: String
+        public init(description: String) { self.description = description }
+    }
+
+    public init(_ arguments: [String]) throws {
+        process.executableURL = URL(fileURLWithPath: product("holder"))
+        process.arguments = arguments
+        process.standardInput = input
+        process.standardOutput = output
+        let errors = Pipe()
+        process.standardError = errors
+        try process.run()
+        let line = nextLine()
+        guard line.hasPrefix("ready") else {
+            let reason = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+            throw Unavailable(description: reason.trimmingCharacters(in: .newlines))
+        }
+        for word in line.split(separator: " ") {
+            let halves = word.split(separator: "=", maxSplits: 1)
+            if halves.count == 2 { ready[String(halves[0])] = String(halves[1]) }
+        }
+    }
+
+    deinit { stop() }
+
+    /// The process, and the children that it started.
+    public var pids: [PID] {
+        [ready["pid"], ready["child"]].compactMap { $0 }.flatMap { $0.split(separator: ",") }
+            .compactMap { Int32($0) }.map { PID($0) }
+    }
+
+    /// Makes the next change of its state and returns when it is made.
+    public func step() throws {
+        input.fileHandleForWriting.write(Data("step\n".utf8))
+        let answer = nextLine()
+        guard answer == "stepped" else { throw Unavailable(description: "step: \(answer)") }
+    }
+
+    /// Lets it undo everything and waits for its end.
+    public func stop() {
+        guard process.isRunning else { return }
+        try? input.fileHandleForWriting.close()
+        process.waitUntilExit()
+    }
+
+    private func nextLine() -> String {
+        var line: [UInt8] = []
+        while let byte = output.fileHandleForReading.readData(ofLength: 1).first, byte != UInt8(ascii: "\n") {
+            line.append(byte)
+        }
+        return String(decoding: line, as: UTF8.self)
+    }
+}

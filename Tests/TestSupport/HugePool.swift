@@ -1,0 +1,56 @@
+import Foundation
+public import PageModel
+
+/// The live pool of one page size, made as large as a test needs and put back when this object goes.
+public final class HugePool {
+    public let size: PageSize
+    private let before: String
+    private let overcommitBefore: String
+
+    /// Throws `Holder.Unavailable` where the kernel has not so many pages to give.
+    public init(_ size: PageSize, pages: UInt64) throws {
+        self.size = size
+        before = try content(Self.folder(size) + "nr_hugepages")
+        overcommitBefore = (try? content(Self.folder(size) + "nr_overcommit_hugepages")) ?? "0"
+        set("nr_hugepages", "\(pages)")
+        guard count("nr_hugepages") == pages else {
+            throw Holder.Unavailable(
+                description:
+                    "the \(size) pool has \(count("nr_hugepages")) pages, not \(pages): memory is short or in use")
+        }
+    }
+
+    deinit {
+        set("nr_overcommit_hugepages", overcommitBefore)
+        set("nr_hugepages", before)
+    }
+
+    /// A machine-wide counter of this size, by its file's name.
+    public func count(_ counter: String) -> UInt64 {
+        (try? content(Self.folder(size) + counter)).flatMap { UInt64($0) } ?? 0
+    }
+
+    public func set(_ counter: String, _ value: String) {
+        try? value.write(toFile: Self.folder(size) + counter, atomically: false, encoding: .utf8)
+    }
+
+    private static func folder(_ size: PageSize) -> String {
+        "/sys/kernel/mm/hugepages/hugepages-\(size.bytes / 1024)kB/"
+    }
+}
+
+/// A hugetlbfs mount of one page size in a folder of its own, unmounted when this object goes.
+public final class HugetlbMount {
+    public let folder = temporaryPath("mount")
+
+    public init(_ size: PageSize) throws {
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        let mount = try run("/bin/mount", ["-t", "hugetlbfs", "-o", "pagesize=\(size.bytes)", "none", folder])
+        guard mount.status == 0 else { throw Holder.Unavailable(description: mount.errors) }
+    }
+
+    deinit {
+        _ = try? run("/bin/umount", [folder])
+        try? FileManager.default.removeItem(atPath: folder)
+    }
+}
