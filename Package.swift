@@ -47,7 +47,7 @@ let package = Package(
         .testTarget(name: "PageModelTests", dependencies: ["PageModel"], swiftSettings: strict),
         .testTarget(
             name: "KernelFilesTests",
-            dependencies: ["KernelFiles", "Observations", "PageModel", "TestSupport", system],
+            dependencies: ["KernelFiles", "Audit", "Reporting", "Observations", "PageModel", "TestSupport", system],
             swiftSettings: strict),
         .testTarget(
             name: "AuditTests", dependencies: ["Audit", "KernelFiles", "Observations", "PageModel", "TestSupport"],

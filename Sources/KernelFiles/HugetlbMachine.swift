@@ -1,3 +1,4 @@
+import BitCollections
 import Glibc
 public import Observations
 public import PageModel
@@ -61,13 +62,6 @@ public struct HugetlbMachine: Sendable {
         unread.collect(.topology, "the memory blocks, which place frames on nodes") { () throws(KernelFileError) in
             map = try root.nodeMap(of: ids, base: host.basePageSize, zones: zones?.spans ?? [])
         }
-        if map.populated.isEmpty {
-            unread.append(
-                Unread(
-                    .census, what: "the physical census: neither memory blocks nor zones say where memory is",
-                    path: ForeignText(root.path("proc/zoneinfo")), reason: "no populated zone",
-                    remedy: "Save the tree again with proc/zoneinfo and sys/devices/system/memory"))
-        }
         (self.root, self.host, self.nodes, self.map, self.unread) = (root, host, nodes, map, unread)
         (users, nodeIDs) = (root.userNames(), ids)
     }
@@ -104,22 +98,38 @@ public struct HugetlbMachine: Sendable {
         var walker = HugetlbWalker(self)
         walker.walkAll(isThorough: isThorough)
         var walk = walker.walk
-        var census: HugetlbCensus?
-        let frames = HugetlbFrames(
-            root: root, map: map, sizes: sizes, base: base, reached: walker.reached, learned: walker.learned)
         unread += walker.unread
-        unread.collect(.census, "the physical census: which huge pages are mapped or poisoned") {
-            () throws(KernelFileError) in
-            guard !map.populated.isEmpty else { return }
-            let begun = ContinuousClock.now
-            var taken = try frames.census(shares: shares)
-            taken.durationSeconds = begun.duration(to: .now).inSeconds
+        let census = census(reached: walker.reached, learned: walker.learned, unread: &unread)
+        if let census {
             let reached = UInt64(walker.reached.count)
-            walk.lostFrames += reached - min(taken.mappedHeads(reached: true), reached)
-            census = taken
+            walk.lostFrames += reached - min(census.mappedHeads(reached: true), reached)
         }
         let after = root.ledger(sizes: sizes, nodes: nodeIDs, base: base, unread: &unread)
         return HugetlbPass(before: before, walk: walk, census: census, after: after, unread: unread)
+    }
+
+    /// Nil where physical memory could not be read; `unread` then says why.
+    private func census(reached: BitSet, learned: [PFN: NodeID], unread: inout [Unread]) -> HugetlbCensus? {
+        let what = "the physical census: which huge pages are mapped or poisoned"
+        guard !map.populated.isEmpty else {
+            unread.append(
+                Unread(
+                    .census, what: what, path: ForeignText(root.path("proc/zoneinfo")),
+                    reason: "neither memory blocks nor zones say where memory is",
+                    remedy: "Save the tree with proc/zoneinfo and sys/devices/system/memory"))
+            return nil
+        }
+        let frames = HugetlbFrames(
+            root: root, map: map, sizes: sizes, base: base, reached: reached, learned: learned)
+        let begun = ContinuousClock.now
+        do {
+            var census = try frames.census(shares: shares)
+            census.durationSeconds = begun.duration(to: .now).inSeconds
+            return census
+        } catch {
+            unread.note(.census, what, error)
+            return nil
+        }
     }
 
     /// One CPU up to 64 GiB of memory; beyond, all that this process may use.

@@ -15,8 +15,8 @@ extension KernelRoot {
         return ForeignText(text.bytes[..<end].map { $0 == 0 ? .blank : $0 })
     }
 
-    /// The cgroup in which hugetlb memory is charged: that of the hugetlb controller, else the unified one, else the first
-    /// that is not the root. Source: kernel `Documentation/admin-guide/cgroup-v2.rst`.
+    /// The cgroup that tells most of the process: of those that are not the root the hugetlb controller's, else the unified
+    /// one, else the first; the root where it is in no other. Source: kernel `Documentation/admin-guide/cgroup-v2.rst`.
     func cgroup(of process: PID) -> ForeignText {
         var paths: [(rank: Int, path: ArraySlice<UInt8>)] = []
         for line in text("proc/\(process)/cgroup", limit: 1 << 16).bytes.split(separator: .newline) {

@@ -7,8 +7,9 @@ public struct ForeignText: Hashable, Sendable {
     /// As UTF-8, with U+FFFD for what is none. For formats that quote control characters themselves, such as JSON.
     public var repaired: String { String(decoding: bytes, as: UTF8.self) }
 
-    /// For a terminal: control, format and separator characters, backslashes and bytes that are no UTF-8 become
-    /// `\n`, `\u{1b}`, `\\` and `\xff`, so that nothing can move the cursor, turn the text round or start a new line.
+    /// For a terminal: control, format and separator characters, combining marks, backslashes and bytes that are no UTF-8
+    /// become `\n`, `\u{1b}`, `\\` and `\xff`, so that nothing can move the cursor, turn the text round, pile up on one
+    /// letter or start a new line.
     public var escaped: String {
         var result = ""
         var rest = bytes[...]
@@ -29,11 +30,11 @@ public struct ForeignText: Hashable, Sendable {
         return result
     }
 
-    /// `escaped`, with its middle left out where it has more than `limit` characters.
+    /// `escaped`, with its middle left out where it has more than `limit` characters, which is at least 1.
     public func escaped(limit: Int) -> String {
         let text = escaped
         guard text.count > limit else { return text }
-        return text.prefix(limit / 2) + "…" + text.suffix(limit - limit / 2 - 1)
+        return text.prefix(limit / 2) + "…" + text.suffix(max(0, limit - limit / 2 - 1))
     }
 
     private static func shown(_ scalar: Unicode.Scalar) -> String {
@@ -43,7 +44,7 @@ public struct ForeignText: Hashable, Sendable {
         case ("\t", _): "\\t"
         case ("\r", _): "\\r"
         case (_, .control), (_, .format), (_, .lineSeparator), (_, .paragraphSeparator), (_, .privateUse),
-            (_, .unassigned), (_, .surrogate):
+            (_, .unassigned), (_, .surrogate), (_, .nonspacingMark), (_, .enclosingMark):
             "\\u{\(String(scalar.value, radix: 16))}"
         default: String(scalar)
         }

@@ -1,7 +1,9 @@
+import Audit
 import Glibc
 import KernelFiles
 import Observations
 import PageModel
+import Reporting
 import SystemPackage
 import TestSupport
 import Testing
@@ -164,6 +166,10 @@ private func spoiltMachineIsObservedOrRefused(fault: Fault, seed: UInt64) throws
             #expect(process.placements.allSatisfy { $0.pages <= PFN.most })
         }
     }
+    // Whatever was seen can be judged and printed, by both renderers.
+    let report = AuditReport(judging: observation)
+    #expect(AuditText(report, isColoured: false).text.contains(report.verdict.summary))
+    #expect(try ReportDocument(AuditJSON(report, version: "1").text).pools.count == report.pools.count)
 }
 
 /// Faults that must be seen as such: the table that shows that the test above does not pass for want of damage.

@@ -34,7 +34,6 @@ extension Live {
 
     @Test static func aPidThatIsNotThereListsTheHolders() throws {
         try skippingWhatCannotBeHad {
-            _ = try HugePool(twoMiB, pages: 8)
             let pool = try HugePool(twoMiB, pages: 8)
             let holder = try Holder(["private", "--pages", "2"])
             let outcome = try run(product("hugeaudit"), ["--pid", "2147483646"])

@@ -10,9 +10,13 @@ enum Live {}
 let twoMiB = PageSize(bytes: 2 << 20)!
 let oneGiB = PageSize(bytes: 1 << 30)!
 
-/// Runs `body`, and skips the test with the reason where this machine cannot have the state that it needs.
+/// Runs `body`, and skips the test with the reason where this machine cannot have the state that it needs. The reason is
+/// printed, too, because the testing library keeps silent about a single case of several.
 func skippingWhatCannotBeHad(_ body: () throws -> Void) throws {
-    do { try body() } catch let reason as Holder.Unavailable { try Test.cancel("\(reason)") }
+    do { try body() } catch let reason as Holder.Unavailable {
+        print("➜ \(Test.current?.name ?? "A test") skipped a case: \(reason)")
+        try Test.cancel("\(reason)")
+    }
 }
 
 /// One audit of the live machine by the program itself.

@@ -15,6 +15,7 @@ private let hostileNames: [(bytes: [UInt8], shown: String)] = [
     (Array("\u{202e}gnp.exe".utf8), "\\u{202e}gnp.exe"),
     (Array("back\\slash \"quoted\" <&>".utf8), "back\\\\slash \"quoted\" <&>"),
     (Array("größe 大".utf8), "größe 大"),
+    (Array("o\u{301}\u{301}".utf8), "o\\u{301}\\u{301}"),
 ]
 
 struct RenderingTests {
