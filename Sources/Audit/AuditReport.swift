@@ -3,6 +3,7 @@ public import PageModel
 
 /// The answer to "where did my huge pages go, on which node, and is anything wrong": a pure function of what was seen.
 public struct AuditReport: Hashable, Sendable {
+    public let scope: Scope
     public let host: HostObservation
     /// Unit: seconds since 1970, UTC.
     public let takenAt: Double
@@ -37,12 +38,18 @@ public struct AuditReport: Hashable, Sendable {
         let moving = settling.unsettled
         let sawAll = !allUnread.contains { $0.subject == .pageTables }
         var found = WitnessFindings(observation: observation, settling: settling, unread: allUnread).findings
-        found += rows.filter { !moving.contains($0.pool) }.flatMap {
-            HugetlbRowFindings(balance: $0, sawAllPageTables: sawAll).findings
+        let unplaced = last?.headsWithoutNode ?? [:]
+        found += rows.filter { !moving.contains($0.pool) && unplaced[$0.pool.size] == nil }.flatMap {
+            HugetlbRowFindings(
+                balance: $0, sawAllPageTables: sawAll, refusedSharers: last?.walk.refusedSharers ?? 0
+            ).findings
         }
         if let ledger = last?.after {
             let sizes = settling.isSettled ? Set(moving.map(\.size)) : Set(ledger.global.keys)
-            found += LedgerFindings(ledger: ledger, nodes: observation.nodes, movingSizes: sizes).findings
+            found +=
+                LedgerFindings(
+                    ledger: ledger, nodes: observation.nodes, base: observation.host.basePageSize, movingSizes: sizes
+                ).findings
         }
 
         host = observation.host
@@ -53,14 +60,18 @@ public struct AuditReport: Hashable, Sendable {
         nodes = observation.nodes
         pools = rows.filter(scope.includes)
         let global = last?.after.global ?? [:]
+        let unreadPools = last?.after.unreadPools ?? []
         totals = global.keys.filter { scope.includes(size: $0) }.sorted().map { size in
-            HugetlbTotal(size, global: global[size], rows: rows.filter { $0.pool.size == size })
+            HugetlbTotal(
+                size, global: global[size], rows: rows.filter { $0.pool.size == size },
+                isComplete: !unreadPools.contains { $0.size == size })
         }
         processes = walk.processes.compactMap(scope.limited)
             .sorted { ($1.placedBytes, $0.pid) < ($0.placedBytes, $1.pid) }
         findings = found.filter(scope.includes).enumerated()
             .sorted { ($1.element.severity, $0.offset) < ($0.element.severity, $1.offset) }.map(\.element)
-        verdict = Verdict(findings: findings, unread: unread, totals: totals, nodes: pools, failOn: failOn)
+        self.scope = scope
+        verdict = Verdict(findings: findings, unread: unread, pools: pools, failOn: failOn)
     }
 }
 
@@ -81,14 +92,15 @@ public struct HugetlbTotal: Hashable, Sendable {
     public let poisoned: UInt64?
     public let unexplained: Int64?
 
-    init(_ size: PageSize, global: GlobalHugepages?, rows: [HugetlbBalance]) {
+    /// - Parameter isComplete: every node's counters of this size could be read.
+    init(_ size: PageSize, global: GlobalHugepages?, rows: [HugetlbBalance], isComplete: Bool) {
         func sum<Number: FixedWidthInteger>(_ part: (HugetlbBalance) -> Number?) -> Number? {
             let known = rows.compactMap(part)
             return known.isEmpty ? nil : known.reduce(0, &+)
         }
         (self.size, self.global) = (size, global)
         (mapped, held) = (sum(\.mapped), sum(\.held))
-        (poisoned, unexplained) = (sum(\.poisoned), sum(\.unexplained))
+        (poisoned, unexplained) = (sum(\.poisoned), isComplete ? sum(\.unexplained) : nil)
     }
 
     /// What a new mapping can still be promised: free less reserved. Nil where the kernel's count of reserved pages fell

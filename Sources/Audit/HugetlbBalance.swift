@@ -10,9 +10,14 @@ public struct HugetlbBalance: Hashable, Sendable {
     public let heads: UInt64?
     /// Of these, those that some page table leads to.
     public let mapped: UInt64?
+    /// Poisoned pages that the kernel does not count as free.
     public let poisoned: UInt64?
     /// In use by nobody's page tables, and kept by something that has a name.
     public let held: UInt64?
+    /// Poisoned pages that are still counted free, as where all free pages are reserved when the memory error comes.
+    public let poisonedFree: UInt64
+    /// Poisoned pages that page tables still lead to.
+    public let poisonedMapped: UInt64
     /// Mapped, but by no process that was seen.
     public let unseen: UInt64
     /// The page-table mappings that kpagecount counts of the pages in `unseen`.
@@ -21,19 +26,30 @@ public struct HugetlbBalance: Hashable, Sendable {
     public let keptByKernel: UInt64
 
     /// - Parameter tallies: what the census found on this node and of this size; nil where there was no census.
-    init(_ pool: Pool, counts: NodeHugepages?, tallies: [(use: HugetlbUse, isReached: Bool, HugetlbCensus.Tally)]?) {
+    init(_ pool: Pool, counts: NodeHugepages?, tallies: [(kind: HugetlbCensus.Kind, tally: HugetlbCensus.Tally)]?) {
         self.pool = pool
         self.counts = counts
-        func sum(_ isMeant: (HugetlbUse, Bool) -> Bool, _ part: (HugetlbCensus.Tally) -> UInt64) -> UInt64 {
-            tallies?.reduce(0) { isMeant($1.use, $1.isReached) ? $0 &+ part($1.2) : $0 } ?? 0
+        func sum(
+            _ part: KeyPath<HugetlbCensus.Tally, UInt64> = \.pages, where isMeant: (HugetlbCensus.Kind) -> Bool
+        ) -> UInt64 {
+            tallies?.reduce(0) { isMeant($1.kind) ? $0 &+ $1.tally[keyPath: part] : $0 } ?? 0
         }
-        heads = tallies == nil ? nil : sum({ _, _ in true }, \.pages)
-        mapped = tallies == nil ? nil : sum({ use, _ in use == .mapped }, \.pages)
-        poisoned = tallies == nil ? nil : sum({ use, _ in use == .poisoned }, \.pages)
+        func use(_ kind: HugetlbCensus.Kind) -> HugetlbUse { HugetlbUse(head: kind.head) }
+        let isUnseen = { (kind: HugetlbCensus.Kind) in use(kind) == .mapped && !kind.isReached }
+        let mapped = sum { use($0) == .mapped }
+        let bad = sum { use($0) == .poisoned }
+        poisonedMapped = sum { use($0) == .poisoned && $0.head.contains(.mmap) }
+        // Flags do not tell whether a poisoned page is in the free list; the counters do.
+        let used = counts.map { Int64(clamping: $0.nrHugepages) - Int64(clamping: $0.freeHugepages) }
+        let excess = used.map { Int64(clamping: mapped) + Int64(clamping: bad) - $0 } ?? 0
+        poisonedFree = excess > 0 && excess <= bad - poisonedMapped ? UInt64(excess) : 0
+        heads = tallies == nil ? nil : sum { _ in true }
+        self.mapped = tallies == nil ? nil : mapped
+        poisoned = tallies == nil ? nil : bad - poisonedFree
         held = tallies == nil ? nil : 0
-        unseen = sum({ use, isReached in use == .mapped && !isReached }, \.pages)
-        unseenMappings = sum({ use, isReached in use == .mapped && !isReached }, \.mappings)
-        keptByKernel = sum({ use, _ in use == .keptByKernel }, \.pages)
+        unseen = sum(where: isUnseen)
+        unseenMappings = sum(\.mappings, where: isUnseen)
+        keptByKernel = sum { use($0) == .keptByKernel }
     }
 
     /// What is left of the pool when everything that has a name is taken away; below zero where witnesses disagree.
@@ -51,17 +67,14 @@ public struct HugetlbBalance: Hashable, Sendable {
 
 extension HugetlbPass {
     /// The rows of all nodes and sizes, ascending.
-    func balances(of nodes: [NodeID], on release: KernelRelease) -> [HugetlbBalance] {
-        let kinds = Dictionary(grouping: census?.tallies.map { ($0, $1) } ?? []) { kind, _ in
-            kind.node.map { Pool(node: $0, size: kind.size) }
+    func balances(of nodes: [NodeID]) -> [HugetlbBalance] {
+        let kinds = Dictionary(grouping: census?.tallies.map { (kind: $0, tally: $1) } ?? []) { entry in
+            entry.kind.node.map { Pool(node: $0, size: entry.kind.size) }
         }
         let pools = Set(nodes.flatMap { node in after.global.keys.map { Pool(node: node, size: $0) } })
             .union(after.nodes.keys).union(kinds.keys.compactMap { $0 })
         return pools.sorted().map { pool in
-            let tallies = census.map { _ in
-                (kinds[pool] ?? []).map { (use: HugetlbUse($0, on: release), isReached: $0.isReached, $1) }
-            }
-            return HugetlbBalance(pool, counts: after.nodes[pool], tallies: tallies)
+            HugetlbBalance(pool, counts: after.nodes[pool], tallies: census.map { _ in kinds[pool] ?? [] })
         }
     }
 

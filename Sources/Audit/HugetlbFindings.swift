@@ -6,6 +6,8 @@ struct HugetlbRowFindings {
     let balance: HugetlbBalance
     /// Whether every process that holds huge pages let its page tables be read.
     let sawAllPageTables: Bool
+    /// Processes that might share page tables and would not say.
+    let refusedSharers: UInt64
 
     private var node: NodeID { balance.pool.node }
     private var size: PageSize { balance.pool.size }
@@ -37,7 +39,8 @@ struct HugetlbRowFindings {
             remedy: balance.keptByKernel == pages
                 ? Remedy.kernelPins
                 : "Look for files in hugetlbfs (findmnt -t hugetlbfs), for open descriptors without a mapping "
-                    + "(ls -l /proc/[0-9]*/fd | grep -e memfd: -e deleted) and for System V segments (ipcs -m)")
+                    + "(find /proc/[0-9]*/fd \\( -lname '/memfd:*' -o -lname '*(deleted)' \\) -printf '%p %l\\n') "
+                    + "and for System V segments (ipcs -m)")
     }
 
     private var negative: Finding? {
@@ -56,13 +59,22 @@ struct HugetlbRowFindings {
     }
 
     private var poisoned: Finding? {
-        guard let pages = balance.poisoned, pages > 0 else { return nil }
+        let pages = (balance.poisoned ?? 0) + balance.poisonedFree
+        guard pages > 0 else { return nil }
+        var evidence = [Evidence(.census, "/proc/kpageflags", "HUGE and HWPOISON are set on \(pages) heads")]
+        if balance.poisonedFree > 0 {
+            evidence.append(
+                Evidence(.ledger, counter("free_hugepages"), "\(balance.poisonedFree) of them still count as free"))
+        }
+        if balance.poisonedMapped > 0 {
+            evidence.append(
+                Evidence(.census, "/proc/kpageflags", "\(balance.poisonedMapped) of them are still mapped"))
+        }
         return Finding(
             .poisonedPage, .error, node: node, pageSize: size, pages: pages,
             "\(Amount(pages, size)) on node \(node) \(pages == 1 ? "is" : "are") poisoned by a memory error",
-            evidence: [Evidence(.census, "/proc/kpageflags", "HUGE and HWPOISON are set on \(pages) heads")],
-            remedy: "Have the memory of node \(node) checked (ras-mc-ctl --errors, dmesg | grep -i 'memory failure'); "
-                + "the pages stay in the pool until the next boot")
+            evidence: evidence,
+            remedy: "Have the memory of node \(node) checked (ras-mc-ctl --errors, dmesg | grep -i 'memory failure')")
     }
 
     private var mapperNotSeen: Finding? {
@@ -74,6 +86,9 @@ struct HugetlbRowFindings {
         ]
         if balance.unseenMappings > 0 {
             evidence.append(Evidence(.census, "/proc/kpagecount", "they are mapped \(balance.unseenMappings) times"))
+        }
+        if refusedSharers > 0 {
+            evidence.append(Evidence(.pageTables, "/proc", "\(refusedSharers) processes refused to be read"))
         }
         return Finding(
             .mapperNotSeen, sawAllPageTables ? .warning : .note, node: node, pageSize: size, pages: pages,
@@ -121,7 +136,8 @@ struct HugetlbRowFindings {
 enum Remedy {
     static let kernelPins =
         "Look for processes with registered io_uring buffers "
-        + "(grep -l '^UserBufs:.*[1-9]' /proc/[0-9]*/fdinfo/*), RDMA or pipes fed by vmsplice; ending them frees the pages"
+        + "(find /proc/[0-9]*/fdinfo -type f -exec grep -l '^UserBufs:.*[1-9]' {} +), RDMA or pipes fed by vmsplice; "
+        + "ending them frees the pages"
     static let reportMismatch = "Audit again; if it stays, report it with the JSON of this audit"
 }
 

@@ -5,6 +5,7 @@ import PageModel
 struct LedgerFindings {
     let ledger: Ledger
     let nodes: [NodeObservation]
+    let base: PageSize
     /// Sizes whose counters moved: sums over their nodes prove nothing.
     let movingSizes: Set<PageSize>
 
@@ -29,7 +30,7 @@ struct LedgerFindings {
 
     private var hugetlb: [Finding] {
         guard movingSizes.isEmpty else { return [] }
-        return ledger.hugetlbMismatches.map { mismatch in
+        return ledger.hugetlbMismatches(tolerance: ledger.lag(nodes: nodes, base: base)).map { mismatch in
             Finding(
                 .counterMismatch, .error, node: mismatch.node,
                 "Node \(mismatch.node) has \(ByteCount(mismatch.vmstat)) of hugetlb memory in use by its vmstat and "
@@ -85,8 +86,8 @@ struct LedgerFindings {
             return holding.map { pool, counts in
                 Finding(
                     .surplusLingering, .warning, node: pool.node, pageSize: size, pages: counts.surplusHugepages,
-                    "The \(size) pool was made smaller than what is in use: node \(pool.node) keeps "
-                        + "\(Amount(counts.surplusHugepages, size)) of surplus until they are given back",
+                    "Node \(pool.node) keeps \(Amount(counts.surplusHugepages, size)) of surplus, which are more than "
+                        + "is allowed: the pool was made smaller than what is in use",
                     evidence: [
                         Evidence(.ledger, pool.folder + "surplus_hugepages", "\(counts.surplusHugepages)"),
                         Evidence(.ledger, size.folder + "nr_overcommit_hugepages", "\(allowed) are allowed"),

@@ -1,60 +1,78 @@
 public import Observations
 import PageModel
 
-/// Decides which figures can be believed: a balance that is closed between equal counters at once, any other when
-/// it has stood over several passes. Equal counters alone prove nothing on the newest kernels.
+/// Decides which figures can be believed: a balance that is closed between equal counters at once, any other when it has
+/// stood for a while. Equal counters alone prove nothing on the newest kernels, and a page that is being zeroed for its
+/// first user is neither free nor mapped: of 1 GiB that takes seconds.
 public struct Settling: Sendable {
-    /// Passes in a row that must agree before a shortfall is believed.
+    /// Passes in a row that must agree before a shortfall is believed, and over how many seconds.
     static let needed = 3
+    static let patience = 1.0
+    /// The same for pages of at least `gigantic` bytes.
+    static let longPatience = 5.0
+    static let gigantic: UInt64 = 512 << 20
+    /// Passes that may differ from the ones before them until it is said that things keep moving.
+    static let most = 10
 
     /// The rows of each pass, in the order taken.
     let balances: [[HugetlbBalance]]
     private let passes: [HugetlbPass]
+    private let tolerance: UInt64
 
     public init(_ passes: [HugetlbPass], nodes: [NodeObservation], host: HostObservation) {
-        let release = KernelRelease(parsing: host.release)
         self.passes = passes
-        balances = passes.map { $0.balances(of: nodes.map(\.id), on: release) }
+        balances = passes.map { $0.balances(of: nodes.map(\.id)) }
+        tolerance = passes.last?.after.lag(nodes: nodes, base: host.basePageSize) ?? 0
     }
 
-    /// No further pass would change what can be said.
-    public var isEnough: Bool { isClosed || (passes.count >= Self.needed && unsettled.isEmpty && isQuiet) }
+    /// How long to wait for another pass, in seconds; nil where none would change what can be said.
+    public var next: Double? {
+        if isSettled { return nil }
+        let isWaiting = passes.count > 1 && agreeing.count > 1
+        if passes.count >= Self.most, !isWaiting { return nil }
+        return isWaiting ? 0.2 : 0.02
+    }
+
+    /// Nothing was still moving at the end.
+    var isSettled: Bool { isClosed || (unsettled.isEmpty && hasStood(for: Self.patience)) }
 
     /// The last pass alone shows that every page is accounted for.
     private var isClosed: Bool {
         guard let pass = passes.last, let rows = balances.last else { return false }
         return pass.before == pass.after && pass.walk.lostFrames == 0 && pass.walk.disagreements.isEmpty
             && pass.census?.strayTails ?? 0 == 0 && pass.headsWithoutNode.isEmpty
-            && pass.after.closes && rows.allSatisfy(\.isClosed)
+            && pass.after.closes(tolerance: tolerance) && rows.allSatisfy(\.isClosed)
     }
 
-    /// The machine-wide figures and what is no pool's own stood over the last passes.
-    private var isQuiet: Bool {
-        let recent = passes.suffix(Self.needed)
-        return recent.allSatisfy { pass in
-            pass.before == pass.after && pass.after == recent.last?.after
-                && pass.walk.lostFrames == recent.last?.walk.lostFrames
-                && pass.headsWithoutNode == recent.last?.headsWithoutNode
+    /// The last passes that agree in everything.
+    private var agreeing: [HugetlbPass] {
+        guard let last = passes.last, let rows = balances.last else { return [] }
+        let same = zip(passes, balances).reversed().prefix { pass, balance in
+            pass.before == pass.after && pass.after == last.after && balance == rows
+                && pass.walk.lostFrames == last.walk.lostFrames && pass.headsWithoutNode == last.headsWithoutNode
         }
+        return same.reversed().map(\.0)
     }
 
-    /// Whether nothing was still moving at the end.
-    var isSettled: Bool { isEnough }
+    private func hasStood(for seconds: Double) -> Bool { Self.haveStood(agreeing, for: seconds) }
 
-    /// The rows that kept moving: no leak is read from them.
+    private static func haveStood(_ passes: [HugetlbPass], for seconds: Double) -> Bool {
+        guard passes.count >= needed, let first = passes.first, let last = passes.last else { return false }
+        return last.at - first.at >= seconds
+    }
+
+    /// The rows that kept moving, or have not stood long enough: no leak is read from them.
     var unsettled: Set<Pool> {
-        if isClosed { return [] }
-        let recent = passes.indices.suffix(Self.needed)
-        guard recent.count == Self.needed, let last = balances.last else {
-            return Set(balances.last?.map(\.pool) ?? [])
-        }
-        let standing = last.filter { row in
-            recent.allSatisfy { index in
-                passes[index].before.nodes[row.pool] == passes[index].after.nodes[row.pool]
-                    && balances[index].contains(row)
+        guard !isClosed, let last = balances.last else { return [] }
+        let moving = last.filter { row in
+            let standing = zip(passes, balances).reversed().prefix { pass, rows in
+                pass.before.nodes[row.pool] == pass.after.nodes[row.pool] && rows.contains(row)
             }
+            let isOpenGigantic = !row.isClosed && row.pool.size.bytes >= Self.gigantic
+            return !Self.haveStood(
+                standing.reversed().map(\.0), for: isOpenGigantic ? Self.longPatience : Self.patience)
         }
-        return Set(last.map(\.pool)).subtracting(standing.map(\.pool))
+        return Set(moving.map(\.pool))
     }
 
     /// The least and the most that a figure of `pool` was over all passes; nil where it was never known.
@@ -67,7 +85,17 @@ public struct Settling: Sendable {
 
 extension Ledger {
     /// The sums over nodes are the machine-wide figures, and nr_hugetlb agrees where the kernel has it.
-    var closes: Bool { sumMismatches.isEmpty && hugetlbMismatches.isEmpty && isMeminfoEqual }
+    func closes(tolerance: UInt64) -> Bool {
+        sumMismatches.isEmpty && hugetlbMismatches(tolerance: tolerance).isEmpty && isMeminfoEqual
+    }
+
+    /// How far nr_hugetlb may lag behind: each CPU keeps up to 125 base pages to itself, which a page of 2 MiB over 4 KiB
+    /// exceeds at once. Unit: bytes. Source: kernel `mm/vmstat.c`, `calculate_normal_threshold`.
+    func lag(nodes: [NodeObservation], base: PageSize) -> UInt64 {
+        let threshold: UInt64 = 125
+        let isLagging = global.contains { $0.key.count(of: base) <= threshold && $0.value.counts.nrHugepages > 0 }
+        return isLagging ? base.amount(of: threshold * UInt64(nodes.reduce(0) { $0 + $1.cpus.count })).bytes : 0
+    }
 
     /// A machine-wide counter that is not the sum of the nodes'.
     struct SumMismatch: Hashable {
@@ -87,7 +115,7 @@ extension Ledger {
             return counters.compactMap { name, counter -> SumMismatch? in
                 let sum = parts.reduce(0) { $0 &+ $1[keyPath: counter] }
                 let whole = global.counts[keyPath: counter]
-                return parts.isEmpty || sum == whole
+                return parts.isEmpty || unreadPools.contains { $0.size == size } || sum == whole
                     ? nil : SumMismatch(size: size, counter: name, global: whole, nodes: sum)
             }
         }
@@ -100,18 +128,20 @@ extension Ledger {
         let pools: UInt64
     }
 
-    var hugetlbMismatches: [HugetlbMismatch] {
+    func hugetlbMismatches(tolerance: UInt64) -> [HugetlbMismatch] {
         nodeHugetlb.sorted { $0.key < $1.key }.compactMap { node, bytes in
+            if unreadPools.contains(where: { $0.node == node }) { return nil }
             let used = nodes.filter { $0.key.node == node }.reduce(UInt64(0)) { sum, entry in
                 let pages = entry.value.nrHugepages &- min(entry.value.freeHugepages, entry.value.nrHugepages)
                 return sum &+ entry.key.size.amount(of: pages).bytes
             }
-            return used == bytes ? nil : HugetlbMismatch(node: node, vmstat: bytes, pools: used)
+            let isEqual = (used > bytes ? used - bytes : bytes - used) <= tolerance
+            return isEqual ? nil : HugetlbMismatch(node: node, vmstat: bytes, pools: used)
         }
     }
 
-    /// `Hugetlb` of meminfo is all sizes' pages; true where the line is missing.
-    var isMeminfoEqual: Bool { hugetlbBytes.map { $0 == hugetlbBytesOfPools } ?? true }
+    /// `Hugetlb` of meminfo is all sizes' pages; true where it cannot be told.
+    var isMeminfoEqual: Bool { !isGlobalComplete || hugetlbBytes.map { $0 == hugetlbBytesOfPools } ?? true }
 
     var hugetlbBytesOfPools: UInt64 {
         global.reduce(0) { $0 &+ $1.key.amount(of: $1.value.counts.nrHugepages).bytes }

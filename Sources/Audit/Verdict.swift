@@ -1,4 +1,5 @@
 import Observations
+import PageModel
 
 /// The first line of the report, and what the exit status follows.
 public struct Verdict: Hashable, Sendable {
@@ -12,18 +13,19 @@ public struct Verdict: Hashable, Sendable {
     public let summary: String
 
     /// `partial-view` never makes a verdict of findings: that something could not be read has a verdict of its own.
-    init(
-        findings: [Finding], unread: [Unread], totals: [HugetlbTotal], nodes: [HugetlbBalance], failOn: Severity
-    ) {
+    /// - Parameter pools: the rows that are in scope.
+    init(findings: [Finding], unread: [Unread], pools: [HugetlbBalance], failOn: Severity) {
         let ranked = findings.filter { $0.id != .partialView }
         let count = ranked.count { $0.severity >= failOn }
         level = count > 0 ? .findings : unread.isEmpty ? .clean : .partial
         let loudest = ranked.first { $0.severity >= min(failOn, .warning) }
         summary =
             switch (loudest, level) {
-            case (let loudest?, _): Self.sentence(loudest, others: ranked.count - 1)
+            case (let loudest?, .findings): Self.sentence(loudest, others: ranked.count - 1)
+            case (let loudest?, _):
+                "Nothing of severity \(failOn.rawValue), but: \(Self.sentence(loudest, others: ranked.count - 1))"
             case (nil, .partial): "The view is partial: \(findings.first { $0.id == .partialView }?.message ?? "")"
-            case (nil, _): Self.allIsWell(totals, Set(nodes.map(\.pool.node)).count)
+            case (nil, _): Self.allIsWell(pools)
             }
     }
 
@@ -31,15 +33,17 @@ public struct Verdict: Hashable, Sendable {
         others == 0 ? finding.message : "\(finding.message); \(others) more \(others == 1 ? "finding" : "findings")"
     }
 
-    private static func allIsWell(_ totals: [HugetlbTotal], _ nodes: Int) -> String {
-        let place = nodes == 1 ? "1 node" : "\(nodes) nodes"
-        let pools = totals.compactMap { total -> String? in
-            guard let counts = total.global?.counts, counts.nrHugepages > 0 else { return nil }
-            return "\(Amount(counts.nrHugepages, total.size)), \(counts.freeHugepages) free"
+    private static func allIsWell(_ pools: [HugetlbBalance]) -> String {
+        let nodes = Set(pools.map(\.pool.node)).sorted()
+        let place = nodes.count == 1 ? "node \(nodes[0])" : "\(nodes.count) nodes"
+        let sizes = Set(pools.map(\.pool.size)).sorted()
+        let amounts = sizes.compactMap { size -> String? in
+            let counts = pools.filter { $0.pool.size == size }.compactMap(\.counts)
+            let pages = counts.reduce(0) { $0 &+ $1.nrHugepages }
+            return pages == 0 ? nil : "\(Amount(pages, size)), \(counts.reduce(0) { $0 &+ $1.freeHugepages }) free"
         }
-        let sizes = totals.map { "\($0.size)" }.joined(separator: " and ")
-        return pools.isEmpty
-            ? "There are no huge pages of \(sizes) on \(place)"
-            : "Every huge page on \(place) is accounted for: \(pools.joined(separator: "; "))"
+        return amounts.isEmpty
+            ? "There are no huge pages of \(sizes.map(\.description).joined(separator: " and ")) on \(place)"
+            : "Every huge page on \(place) is accounted for: \(amounts.joined(separator: "; "))"
     }
 }

@@ -88,10 +88,11 @@ struct WitnessFindings {
         return (pass?.headsWithoutNode ?? [:]).sorted { $0.key < $1.key }.map { size, pages in
             Finding(
                 .counterMismatch, .error, pageSize: size, pages: pages,
-                "\(Amount(pages, size)) lie in memory that belongs to no node",
+                "\(Amount(pages, size)) lie in memory that no node claims for itself alone: pages of this size are not judged "
+                    + "node by node",
                 evidence: [
                     Evidence(.census, "/proc/kpageflags", "\(pages) hugetlb heads"),
-                    Evidence(.census, "/proc/zoneinfo, /sys/devices/system/memory", "no node claims them alone"),
+                    Evidence(.census, "/proc/zoneinfo, /sys/devices/system/memory", "none or several nodes claim them"),
                 ],
                 remedy: "Report it with /proc/zoneinfo and the links in /sys/devices/system/node")
         }

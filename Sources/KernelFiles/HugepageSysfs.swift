@@ -40,10 +40,10 @@ extension KernelRoot {
             demoteSize: demote)
     }
 
-    /// Nil where the node has no folder for this size, as a node without memory on 5.10.
-    public func nodeHugepages(of pool: Pool) throws(KernelFileError) -> NodeHugepages? {
+    /// Nil where the node has no folder for this size and need not have one.
+    public func nodeHugepages(of pool: Pool, isOptional: Bool) throws(KernelFileError) -> NodeHugepages? {
         let folder = "sys/devices/system/node/node\(pool.node)/hugepages/\(pool.size.hugepagesFolder)"
-        return exists(folder) ? try counts(in: folder) : nil
+        return isOptional && !exists(folder) ? nil : try counts(in: folder)
     }
 
     private func counts(in folder: String) throws(KernelFileError) -> NodeHugepages {

@@ -12,7 +12,7 @@ struct HugetlbFrames {
     /// The hugetlb page sizes of the kernel, ascending, never empty.
     let sizes: [PageSize]
     let base: PageSize
-    /// Frames that page tables lead to, by their number in units of the smallest size.
+    /// Frames that page tables lead to, by their number in `index`.
     var reached = BitSet()
     /// What libnuma said of frames where it knows better than the map.
     var learned: [PFN: NodeID] = [:]
@@ -62,6 +62,7 @@ struct HugetlbFrames {
     private struct Tally {
         let frames: HugetlbFrames
         let step: UInt64
+        private let index: FrameIndex
         /// The kernel counts mappings in a signed 32 bits: what a saved file says beyond that cannot make a sum overflow.
         private static let mostMappings = UInt64(Int32.max)
         private var census = HugetlbCensus()
@@ -69,7 +70,10 @@ struct HugetlbFrames {
         /// The kind of the last pages and how many they are so far: neighbours are mostly alike.
         private var run: (kind: HugetlbCensus.Kind, pages: UInt64, mappings: UInt64)?
 
-        init(frames: HugetlbFrames, step: UInt64) { (self.frames, self.step) = (frames, step) }
+        init(frames: HugetlbFrames, step: UInt64) {
+            (self.frames, self.step) = (frames, step)
+            index = FrameIndex(populated: frames.map.populated, step: step)
+        }
 
         mutating func add(
             _ word: PageFlags, at frame: UInt64, flags: borrowing WordFile, counts: borrowing WordFile?
@@ -91,11 +95,10 @@ struct HugetlbFrames {
             // A page that is just being made or dissolved can look longer than any size: the rest are stray tails.
             guard let size = frames.sizes.last(where: { $0.count(of: frames.base) <= steps * step }) else { return }
             census.strayTails += steps - size.count(of: frames.base) / step
-            let isReached = frames.reached.contains(Int(frame / step))
-            var kind = HugetlbCensus.Kind(
+            let isReached = index[PFN(frame)].map(frames.reached.contains) ?? false
+            let kind = HugetlbCensus.Kind(
                 node: frames.learned[PFN(frame)] ?? frames.map[PFN(frame)], size: size, head: head,
                 isReached: isReached)
-            if head.contains(.hwpoison) { kind.second = try flags.word(at: frame + 1).map(PageFlags.init(rawValue:)) }
             var mappings: UInt64 = 0
             if head.contains(.mmap), !isReached { mappings = min(try counts?.word(at: frame) ?? 0, Self.mostMappings) }
             if var run, run.kind == kind {

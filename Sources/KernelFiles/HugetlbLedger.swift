@@ -4,17 +4,25 @@ public import PageModel
 /// All hugepage counters in one go.
 extension KernelRoot {
     /// Global and per-node counters. What could not be read is missing from the result and added to `unread`.
-    /// - Parameter nodes: empty on a kernel without NUMA; its one node is then node 0 and has the global figures.
-    public func ledger(sizes: [PageSize], nodes: [NodeID], base: PageSize, unread: inout [Unread]) -> Ledger {
+    /// - Parameters:
+    ///   - nodes: those that sysfs has; none on a kernel without NUMA, whose one node is node 0 with the global figures.
+    ///   - memoryless: nodes for which the kernel need not have counters, as 5.10 has none.
+    public func ledger(
+        sizes: [PageSize], nodes: [NodeID], memoryless: Set<NodeID>, base: PageSize, unread: inout [Unread]
+    ) -> Ledger {
         var ledger = Ledger(global: [:], nodes: [:])
         for size in sizes {
             unread.collect(.ledger, "the machine-wide counters of \(size) pages") { () throws(KernelFileError) in
                 ledger.global[size] = try globalHugepages(of: size)
             }
+            if ledger.global[size] == nil { ledger.isGlobalComplete = false }
             for node in nodes {
                 let pool = Pool(node: node, size: size)
-                unread.collect(.ledger, "the counters of \(size) pages on node \(node)") { () throws(KernelFileError) in
-                    ledger.nodes[pool] = try nodeHugepages(of: pool)
+                do {
+                    ledger.nodes[pool] = try nodeHugepages(of: pool, isOptional: memoryless.contains(node))
+                } catch {
+                    ledger.unreadPools.insert(pool)
+                    unread.note(.ledger, "the counters of \(size) pages on node \(node)", error)
                 }
             }
             if nodes.isEmpty { ledger.nodes[Pool(node: NodeID(0), size: size)] = ledger.global[size]?.counts }
@@ -39,7 +47,16 @@ extension [Unread] {
 
     mutating func note(_ subject: Unread.Subject, _ what: String, _ error: KernelFileError) {
         let entry = Unread(
-            subject, what: what, path: error.foreignPath, reason: error.reason, remedy: error.advice ?? "")
+            subject, what: what, path: error.foreignPath, reason: error.reason, remedy: error.advice)
         if !contains(entry) { append(entry) }
+    }
+}
+
+extension Unread {
+    /// libnuma did not answer: the map of nodes is then held against nothing.
+    static func libnuma(reason: String) -> Unread {
+        Unread(
+            .topology, what: "libnuma's word on the node of mapped pages", path: ForeignText("numa_move_pages"),
+            reason: reason, remedy: "Run as root with CAP_SYS_PTRACE, where no seccomp filter refuses move_pages(2)")
     }
 }

@@ -21,8 +21,8 @@ public struct HugetlbMachine: Sendable {
     private let clock: ContinuousClock.Instant
 
     var base: PageSize { host.basePageSize }
-    /// The first frame past all memory.
-    var end: PFN { PFN(min(map.populated.last?.upperBound ?? 0, 1 << 40)) }
+    /// The places where the smallest huge page can start.
+    var index: FrameIndex { FrameIndex(populated: map.populated, step: sizes[0].count(of: base)) }
 
     /// Throws where the kernel has no hugetlb at all, or `root` is no tree of one.
     public init(_ root: KernelRoot) throws(KernelFileError) {
@@ -46,6 +46,9 @@ public struct HugetlbMachine: Sendable {
                 root.path(KernelRoot.hugepages), FormatError(line: 1, bytes: folder.utf8, expected: expected))
         }
         libnuma = root.isLive ? Libnuma() : nil
+        if root.isLive, libnuma == nil, !ids.isEmpty {
+            unread.append(.libnuma(reason: "numa_available() is negative"))
+        }
         var nodes = libnuma?.nodes() ?? []
         if libnuma == nil {
             for id in ids {
@@ -66,8 +69,8 @@ public struct HugetlbMachine: Sendable {
         (users, nodeIDs) = (root.userNames(), ids)
     }
 
-    /// Whether the process is there, as far as this PID namespace shows.
-    public func has(_ process: PID) -> Bool { root.exists("proc/\(process)/status") }
+    /// Whether the process is there, as far as this PID namespace shows. False for a thread's id.
+    public func has(_ process: PID) -> Bool { (try? root.processes())?.contains(process) ?? false }
 
     /// The processes whose status says that they hold huge pages, ascending.
     public var holders: [PID] {
@@ -77,24 +80,26 @@ public struct HugetlbMachine: Sendable {
         }
     }
 
-    /// Takes passes until `isEnough` of them or the tenth, with a pause between two so that what is on its way can arrive.
-    public func observe(until isEnough: ([HugetlbPass]) -> Bool) -> MachineObservation {
-        let most = 10
+    /// Takes passes until `next` has enough of them. A saved tree stands still: its passes count as an hour apart.
+    /// - Parameter next: from all passes so far, how long to wait for another one, in seconds; nil for no more.
+    public func observe(next: ([HugetlbPass]) -> Double?) -> MachineObservation {
         var passes = [pass(isThorough: false)]
-        while !isEnough(passes), passes.count < most {
-            if root.isLive { usleep(20_000) }
-            passes.append(pass(isThorough: passes.last?.census?.mappedHeads(reached: false) ?? 0 > 0))
+        var waited = 0.0
+        while let pause = next(passes) {
+            if root.isLive { usleep(UInt32(pause * 1e6)) } else { waited += 3600 }
+            var pass = pass(isThorough: passes.last?.census?.mappedHeads(reached: false) ?? 0 > 0)
+            pass.at += waited
+            passes.append(pass)
         }
         return MachineObservation(
-            host: host, takenAt: started, durationSeconds: clock.duration(to: .now).inSeconds, nodes: nodes,
-            passes: passes, unread: unread)
+            host: host, takenAt: started, durationSeconds: secondsIn, nodes: nodes, passes: passes, unread: unread)
     }
 
     /// Counters, page tables, frames, counters: each is read as close to the next as it goes.
     /// - Parameter isThorough: looks for processes that only share page tables, though none was seen that could.
     private func pass(isThorough: Bool) -> HugetlbPass {
         var unread: [Unread] = []
-        let before = root.ledger(sizes: sizes, nodes: nodeIDs, base: base, unread: &unread)
+        let before = ledger(unread: &unread)
         var walker = HugetlbWalker(self)
         walker.walkAll(isThorough: isThorough)
         var walk = walker.walk
@@ -104,9 +109,17 @@ public struct HugetlbMachine: Sendable {
             let reached = UInt64(walker.reached.count)
             walk.lostFrames += reached - min(census.mappedHeads(reached: true), reached)
         }
-        let after = root.ledger(sizes: sizes, nodes: nodeIDs, base: base, unread: &unread)
-        return HugetlbPass(before: before, walk: walk, census: census, after: after, unread: unread)
+        let after = ledger(unread: &unread)
+        return HugetlbPass(
+            before: before, walk: walk, census: census, after: after, unread: unread, at: secondsIn)
     }
+
+    private func ledger(unread: inout [Unread]) -> Ledger {
+        let memoryless = Set(nodes.filter { $0.memoryBytes == 0 }.map(\.id))
+        return root.ledger(sizes: sizes, nodes: nodeIDs, memoryless: memoryless, base: base, unread: &unread)
+    }
+
+    private var secondsIn: Double { clock.duration(to: .now).inSeconds }
 
     /// Nil where physical memory could not be read; `unread` then says why.
     private func census(reached: BitSet, learned: [PFN: NodeID], unread: inout [Unread]) -> HugetlbCensus? {

@@ -44,7 +44,13 @@ extension HugetlbWalker {
     ) throws(KernelFileError) {
         let targets = try targets(of: owner, which)
         guard !targets.isEmpty else { return }
-        let pagemap = try machine.root.pagemap(of: owner.folder)
+        let pagemap: WordFile
+        do { pagemap = try machine.root.pagemap(of: owner.folder) } catch {
+            // A kernel without CONFIG_PROC_PAGE_MONITOR, or a tree that was saved without it.
+            guard case .system(_, .noSuchFileOrDirectory) = error.problem, machine.root.exists("proc/\(owner.folder)")
+            else { throw error }
+            return try place(owner, byNumaMapsInto: &pages)
+        }
         for var target in targets {
             try walk(&target, pagemap, owner, &pages)
             if pages.isHidden { return try place(owner, byNumaMapsInto: &pages) }
@@ -58,7 +64,8 @@ extension HugetlbWalker {
         let smallest = machine.sizes[0].bytes
         try machine.root.mappings(of: owner.folder) { mapping in
             let (start, end) = (mapping.addresses.lowerBound, mapping.addresses.upperBound)
-            guard mapping.hasFile, start % smallest == 0, end % smallest == 0, end <= 1 << 62 else { return }
+            guard mapping.hasFile, start % smallest == 0, end % smallest == 0, end <= 1 << 62, mapping.offset <= 1 << 62
+            else { return }
             if which == .all || canShareTables(mapping) { mappings.append(mapping) }
         }
         let root = machine.root
@@ -68,9 +75,8 @@ extension HugetlbWalker {
         var mappedTwice: Set<SharedFilePages.Identity> = []
         for (mapping, file) in zip(mappings, files) {
             guard let file else { continue }
-            let (end, isTooLarge) = mapping.offset.addingReportingOverflow(UInt64(mapping.addresses.count))
-            let range = mapping.offset..<max(mapping.offset, end)
-            if isTooLarge || seen[file, default: []].contains(where: range.overlaps) { mappedTwice.insert(file) }
+            let range = mapping.offset..<mapping.offset + UInt64(mapping.addresses.count)
+            if seen[file, default: []].contains(where: range.overlaps) { mappedTwice.insert(file) }
             seen[file, default: []].append(range)
         }
         return zip(mappings, files).map { mapping, file in
@@ -162,17 +168,19 @@ extension HugetlbWalker {
         _ target: inout Target, _ pagemap: borrowing WordFile, _ owner: Owner, _ pages: inout ProcessPages
     ) {
         guard let size = target.size else { return }
-        let step = machine.sizes[0].count(of: machine.base)
-        // A frame past all memory, as a saved tree could claim, is left for the census to miss.
-        let batch = target.batch.filter { $0.frame < machine.end }
-        walk.lostFrames += UInt64(target.batch.count - batch.count)
+        let places = target.batch.map { index[$0.frame] }
+        let batch = target.batch
         target.batch.removeAll(keepingCapacity: true)
 
-        let new = batch.filter { reached.insert(Int($0.frame.rawValue / step)).inserted }
-        compare(new, size, pagemap, owner)
-        for (address, frame) in batch {
+        let new = zip(batch, places).filter { _, place in place.map { reached.insert($0).inserted } ?? false }
+        compare(new.map(\.0), size, pagemap, owner)
+        for ((address, frame), place) in zip(batch, places) {
+            guard let place else {
+                walk.lostFrames += 1
+                continue
+            }
             let node = learned[frame] ?? machine.map[frame]
-            if pages.seen.insert(Int(frame.rawValue / step)).inserted { pages.add(1, of: size, on: node) }
+            if pages.seen.insert(place).inserted { pages.add(1, of: size, on: node) }
             if let file = target.file {
                 files[file, default: SharedFilePages(size: size)].add(target.offset(of: address), on: node)
             }
@@ -183,7 +191,11 @@ extension HugetlbWalker {
     private mutating func compare(
         _ batch: [(address: UInt64, frame: PFN)], _ size: PageSize, _ pagemap: borrowing WordFile, _ owner: Owner
     ) {
-        guard let answers = machine.libnuma.flatMap({ try? $0.nodes(of: batch.map(\.address), in: owner.task) }) else {
+        guard let libnuma = machine.libnuma, !batch.isEmpty else { return }
+        let answers: [NodeID?]
+        do { answers = try libnuma.nodes(of: batch.map(\.address), in: owner.task) } catch {
+            let entry = Unread.libnuma(reason: error.description)
+            if error != .noSuchProcess, !unread.contains(entry) { unread.append(entry) }
             return
         }
         for ((address, frame), answer) in zip(batch, answers) {
@@ -208,15 +220,21 @@ extension HugetlbWalker {
         _ owner: Owner, byNumaMapsInto pages: inout ProcessPages
     ) throws(KernelFileError) {
         pages = ProcessPages()
-        try machine.root.numaMappings(of: owner.folder) { mapping in
-            guard mapping.isHuge, let size = mapping.pageSize else { return }
-            for (node, count) in mapping.pages { pages.add(count, of: size, on: node) }
-        }
+        var failure: KernelFileError?
+        do {
+            try machine.root.numaMappings(of: owner.folder) { mapping in
+                guard mapping.isHuge, let size = mapping.pageSize else { return }
+                for (node, count) in mapping.pages { pages.add(count, of: size, on: node) }
+            }
+        } catch { failure = error }
+        guard owner.status.hugetlbBytes != 0 || !pages.counts.isEmpty else { return }
         unread.append(
             Unread(
                 .pageTables, what: "the frames of process \(owner.pid)",
                 path: ForeignText(machine.root.path("proc/\(owner.folder)/pagemap")),
-                reason: "page frame numbers or their flags are hidden; nodes are from numa_maps",
+                reason: "page frame numbers or their flags are hidden"
+                    + (failure == nil ? "; nodes are from numa_maps" : ""),
                 remedy: "Run as root with CAP_SYS_ADMIN in the initial user namespace"))
+        if let failure { throw failure }
     }
 }

@@ -7,8 +7,8 @@ import SystemPackage
 struct HugetlbWalker: ~Copyable {
     let machine: HugetlbMachine
     let flags: WordFile?
-    /// Distinct frames over all processes, by their number in units of the smallest hugetlb size: a page that many map
-    /// counts once.
+    let index: FrameIndex
+    /// Distinct frames over all processes, by their number in `index`: a page that many map counts once.
     var reached = BitSet()
     /// The node of frames for which libnuma said otherwise than the map.
     var learned: [PFN: NodeID] = [:]
@@ -22,6 +22,7 @@ struct HugetlbWalker: ~Copyable {
 
     init(_ machine: HugetlbMachine) {
         self.machine = machine
+        index = machine.index
         flags = try? machine.root.kpageflags()
     }
 
@@ -33,25 +34,28 @@ struct HugetlbWalker: ~Copyable {
         do { processes = try root.processes() } catch { return unread.note(.pageTables, "the processes", error) }
         walk.processesSeen = UInt64(processes.count)
         var others: [Owner] = []
+        var siblings: [PID: [PID]] = [:]
+        var spaces = AddressSpaces()
         var buffer: [UInt8] = []
         for pid in processes {
             do {
                 guard let owner = try owner(pid, buffer: &buffer) else { continue }
                 if owner.status.hugetlbBytes == 0 {
                     others.append(owner)
-                } else if let sibling = walk.processes.firstIndex(where: { $0.pid == owner.status.parent }),
-                    root.isLive, shareAddressSpace(owner.pid, owner.status.parent)
-                {
-                    walk.processes[sibling].siblings.append(pid)
+                } else if root.isLive, case let leader = spaces.leader(of: owner.task), leader != owner.task {
+                    siblings[leader, default: []].append(pid)
                 } else {
                     try add(owner, .all)
                 }
             } catch { note(error, pid) }
         }
+        for index in walk.processes.indices {
+            walk.processes[index].siblings = siblings[walk.processes[index].pid] ?? []
+        }
         if canBeShared || isThorough {
             for owner in others {
                 do { try add(owner, isThorough ? .all : .shareable) } catch {
-                    walk.refusedSharers += error.isVanished ? 0 : 1
+                    walk.refusedSharers += hasEnded(owner.pid, error) ? 0 : 1
                 }
             }
         }
@@ -71,6 +75,15 @@ struct HugetlbWalker: ~Copyable {
         let status: ProcessStatus
     }
 
+    /// Whether `error` is that the process ended; a file that is missing of one that is there is none.
+    private func hasEnded(_ pid: PID, _ error: KernelFileError) -> Bool {
+        switch error.problem {
+        case .system(_, .noSuchProcess): true
+        case .system(_, .noSuchFileOrDirectory): !machine.root.exists("proc/\(pid)/status")
+        default: false
+        }
+    }
+
     /// Nil for kernel threads and for processes that have ended. A leader that ended before its threads is an empty
     /// shell; a thread that lives leads to the address space.
     private func owner(_ pid: PID, buffer: inout [UInt8]) throws(KernelFileError) -> Owner? {
@@ -87,7 +100,7 @@ struct HugetlbWalker: ~Copyable {
     }
 
     private mutating func note(_ error: KernelFileError, _ pid: PID) {
-        if error.isVanished {
+        if hasEnded(pid, error) {
             walk.vanished += 1
         } else {
             unread.note(.pageTables, "the huge pages of process \(pid)", error)
@@ -107,7 +120,7 @@ struct HugetlbWalker: ~Copyable {
         do {
             try walkMappings(of: owner, which, into: &pages)
         } catch {
-            if owner.status.hugetlbBytes != 0, !error.isVanished { list(owner, pages) }
+            if owner.status.hugetlbBytes != 0, !hasEnded(owner.pid, error) { list(owner, pages) }
             throw error
         }
         if !pages.counts.isEmpty { list(owner, pages) }

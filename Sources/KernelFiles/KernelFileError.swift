@@ -43,7 +43,7 @@ public struct KernelFileError: Error, Equatable, Sendable, CustomStringConvertib
             case .system(let action, _): action
             case .malformed: "read"
             }
-        return "could not \(action) \(foreignPath.escaped): \(reason)\(advice.map { ". \($0)" } ?? "")"
+        return "could not \(action) \(foreignPath.escaped): \(reason). \(advice)"
     }
 
     /// What the system answered, or how the content is wrong.
@@ -54,8 +54,8 @@ public struct KernelFileError: Error, Equatable, Sendable, CustomStringConvertib
         }
     }
 
-    /// What the person at the terminal can do, where there is something.
-    public var advice: String? {
+    /// What the person at the terminal can do.
+    public var advice: String {
         switch problem {
         case .system(_, .permissionDenied), .system(_, .notPermitted):
             "Run as root, or grant CAP_DAC_READ_SEARCH, CAP_SYS_ADMIN and CAP_SYS_PTRACE"
@@ -65,15 +65,7 @@ public struct KernelFileError: Error, Equatable, Sendable, CustomStringConvertib
                 ? "The process has ended; audit again"
                 : "The kernel lacks what this needs (CONFIG_HUGETLB_PAGE, CONFIG_PROC_PAGE_MONITOR)"
         case .malformed: "Report this with the file, the kernel's version and hugeaudit's"
-        case .system: nil
-        }
-    }
-
-    /// The process, or a thread of it, ended while it was read.
-    var isVanished: Bool {
-        switch problem {
-        case .system(_, .noSuchProcess), .system(_, .noSuchFileOrDirectory): true
-        default: false
+        case .system: "Audit again; if it stays, report it with the kernel's version and hugeaudit's"
         }
     }
 }

@@ -58,6 +58,10 @@ public struct Ledger: Hashable, Sendable {
     /// `nr_hugetlb` of the node's vmstat: hugetlb memory in use there, all sizes together, mapped or not. Unit: bytes.
     /// Without an entry before 6.16.
     public var nodeHugetlb: [NodeID: UInt64]
+    /// Pools whose files could not be read: sums over nodes say nothing of their sizes.
+    public var unreadPools: Set<Pool> = []
+    /// The machine-wide counters of every size could be read.
+    public var isGlobalComplete = true
     /// `Hugetlb` of `/proc/meminfo`: all sizes together. Unit: bytes. Nil where the line is missing.
     public var hugetlbBytes: UInt64?
 

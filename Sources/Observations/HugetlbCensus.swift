@@ -9,13 +9,11 @@ public struct HugetlbCensus: Hashable, Sendable {
         public var size: PageSize
         /// The head's word of `/proc/kpageflags`.
         public var head: PageFlags
-        /// The word after the head's; read for poisoned pages only, nil for all others.
-        public var second: PageFlags?
         /// A page table that this audit walked leads here.
         public var isReached: Bool
 
-        public init(node: NodeID?, size: PageSize, head: PageFlags, second: PageFlags? = nil, isReached: Bool) {
-            (self.node, self.size, self.head, self.second, self.isReached) = (node, size, head, second, isReached)
+        public init(node: NodeID?, size: PageSize, head: PageFlags, isReached: Bool) {
+            (self.node, self.size, self.head, self.isReached) = (node, size, head, isReached)
         }
     }
 

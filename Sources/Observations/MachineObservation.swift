@@ -29,9 +29,14 @@ public struct HugetlbPass: Hashable, Sendable {
     public var census: HugetlbCensus?
     public var after: Ledger
     public var unread: [Unread]
+    /// When it ended. Unit: seconds since the audit began.
+    public var at: Double
 
-    public init(before: Ledger, walk: HugetlbWalk, census: HugetlbCensus?, after: Ledger, unread: [Unread]) {
-        (self.before, self.walk, self.census, self.after, self.unread) = (before, walk, census, after, unread)
+    public init(
+        before: Ledger, walk: HugetlbWalk, census: HugetlbCensus?, after: Ledger, unread: [Unread], at: Double
+    ) {
+        (self.before, self.walk, self.census, self.after) = (before, walk, census, after)
+        (self.unread, self.at) = (unread, at)
     }
 }
 

@@ -9,7 +9,9 @@ public struct AuditText {
     private let paint: Paint
     /// What fits on a screen; `--format json` has the rest.
     private static let mostProcesses = 10
-    private static let mostFindings = 8
+    private static let mostFindings = 12
+    /// With evidence and remedy; the others have one line each.
+    private static let mostInFull = 3
     private static let mostEvidence = 4
     private static let longestName = 60
 
@@ -71,7 +73,9 @@ public struct AuditText {
     private func figure(_ number: (some FixedWidthInteger)?) -> String { number.map { "\($0)" } ?? "-" }
 
     private var processes: [String] {
-        guard !report.processes.isEmpty else { return [] }
+        guard !report.processes.isEmpty else {
+            return report.scope.processes == nil ? [] : ["No process that was asked for maps huge pages."]
+        }
         var table = TextTable([("PID", .right), ("USER", .left), ("MEMORY", .right), ("WHERE", .left), ("NAME", .left)])
         for process in report.processes.prefix(Self.mostProcesses) {
             table.add([
@@ -100,22 +104,26 @@ public struct AuditText {
 
     private var findings: [String] {
         let more = report.findings.count - Self.mostFindings
-        return report.findings.prefix(Self.mostFindings).map(block)
+        return report.findings.prefix(Self.mostInFull).map(block)
+            + report.findings.prefix(Self.mostFindings).dropFirst(Self.mostInFull).map(head)
             + (more > 0 ? ["and \(more) more findings: --format json lists all"] : [])
     }
 
-    private func block(_ finding: Finding) -> String {
+    private func head(_ finding: Finding) -> String {
         let colour: Paint.Colour =
             switch finding.severity {
             case .note: .plain
             case .warning: .yellow
             case .error: .red
             }
-        let head = "\(paint(finding.severity.rawValue, colour)) \(finding.id.rawValue): \(finding.message)"
+        return "\(paint(finding.severity.rawValue, colour)) \(finding.id.rawValue): \(finding.message)"
+    }
+
+    private func block(_ finding: Finding) -> String {
         let proof = finding.evidence.prefix(Self.mostEvidence).map { "  \($0.path): \($0.says)" }
         let rest = finding.evidence.count - Self.mostEvidence
         let remedy = finding.remedy.isEmpty ? [] : ["  To mend: \(finding.remedy)"]
-        return ([head] + proof + (rest > 0 ? ["  and \(rest) more"] : []) + remedy).joined(separator: "\n")
+        return ([head(finding)] + proof + (rest > 0 ? ["  and \(rest) more"] : []) + remedy).joined(separator: "\n")
     }
 
     private var footer: String {

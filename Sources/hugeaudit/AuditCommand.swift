@@ -51,7 +51,7 @@ struct AuditCommand: ParsableCommand {
         let machine = try openMachine()
         let scope = try scope(of: machine)
         let observation = machine.observe { passes in
-            Settling(passes, nodes: machine.nodes, host: machine.host).isEnough
+            Settling(passes, nodes: machine.nodes, host: machine.host).next
         }
         let report = AuditReport(judging: observation, scope: scope, failOn: failOn)
         if !quiet {
@@ -91,8 +91,10 @@ struct AuditCommand: ParsableCommand {
         }
         for id in pid where !machine.has(PID(id)) {
             throw ValidationError(
-                "There is no process \(id). These hold huge pages: "
-                    + machine.holders.map(\.description).joined(separator: ", "))
+                "There is no process \(id). "
+                    + (machine.holders.isEmpty
+                        ? "None holds huge pages"
+                        : "These hold huge pages: \(machine.holders.map(\.description).joined(separator: ", "))"))
         }
         return Scope(
             nodes: node.isEmpty ? nil : Set(node.map { NodeID($0) }),

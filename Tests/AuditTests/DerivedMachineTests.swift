@@ -120,8 +120,8 @@ struct DerivedMachineTests {
         #expect(finding.message.contains("8 MiB"))
     }
 
-    /// One page of 5.10 that is poisoned and still in the free list is free, not lost.
-    @Test func poisonedFreePageOnOldKernel() throws {
+    /// A page that is poisoned and still in the free list is poisoned, and no contradiction.
+    @Test func poisonedPageThatCountsAsFree() throws {
         let tree = try FixtureTree("four-nodes-5.10") { parts in
             for index in parts.indices where parts[index].path == "proc/kpageflags" {
                 parts[index].body += "0x7000 1 1 0xa8000\n0x7001 1 1 0x30000\n"
@@ -142,7 +142,9 @@ struct DerivedMachineTests {
         let report = try audit(tree)
         #expect(report.totals.first?.poisoned == 0)
         #expect(report.totals.first?.unexplained == 0)
-        #expect(report.findings.isEmpty, "\(report.findings.map(\.message))")
+        #expect(report.findings.map(\.id) == [.poisonedPage])
+        #expect(report.findings.first?.pages == 1)
+        #expect(report.findings.first?.evidence.last?.says == "1 of them still count as free")
     }
 
     /// A view limited to one node has that node's rows, processes and findings; machine-wide figures stay.
@@ -152,8 +154,54 @@ struct DerivedMachineTests {
         #expect(Set(report.processes.map(\.name.repaired)) == ["webapp"])
         #expect(report.findings.isEmpty)
         #expect(report.verdict.level == .clean)
+        #expect(
+            report.verdict.summary == "Every huge page on node 1 is accounted for: 8 pages of 2 MiB (16 MiB), 5 free")
         let other = try audit(try FixtureTree("leak-6.1"), scope: Scope(nodes: [NodeID(3)]))
         #expect(other.findings.map(\.id) == [.unexplainedPages])
+    }
+
+    /// A node with memory whose pools cannot be read leaves the equation open: said, and never called clean.
+    @Test func nodeWithoutCountersIsNoCleanMachine() throws {
+        let tree = try FixtureTree("leak-6.1") { parts in
+            parts.removeAll { $0.path.contains("/node3/hugepages") }
+        }
+        let report = try audit(tree)
+        #expect(report.verdict.level == .partial)
+        #expect(report.unread.contains { $0.what == "the counters of 2 MiB pages on node 3" })
+        #expect(report.totals.first?.unexplained == nil)
+        #expect(report.findings.map(\.id) == [.partialView])
+    }
+
+    /// One counter that is not readable makes no contradiction out of the others.
+    @Test func unreadableCounterIsNoMismatch() throws {
+        let path = "sys/devices/system/node/node3/hugepages/hugepages-2048kB/free_hugepages"
+        let report = try audit(try .fourNodes(path, reads: "eight"))
+        #expect(report.findings.map(\.id) == [.partialView])
+        #expect(report.totals.first?.unexplained == nil)
+    }
+
+    /// Where zones of two nodes overlap in one block, pages there are placed on no node, and no row is judged by them.
+    @Test func overlappingZonesAreNoLeak() throws {
+        let tree = try FixtureTree("straddle-6.1") { parts in
+            for index in parts.indices where parts[index].path == "proc/zoneinfo" {
+                parts[index].body = parts[index].body.replacing("spanned  245760", with: "spanned  262144")
+            }
+        }
+        let report = try audit(tree)
+        #expect(report.findings.map(\.id) == [.counterMismatch])
+        #expect(report.findings.first?.message.contains("no node claims for itself alone") == true)
+        #expect(report.totals.first?.mapped ?? 0 < 9)
+    }
+
+    /// Without pagemap, as on a kernel without CONFIG_PROC_PAGE_MONITOR, numa_maps tells where a process is.
+    @Test func withoutPagemapNumaMapsTells() throws {
+        let tree = try FixtureTree("four-nodes-6.1") { parts in
+            parts.removeAll { $0.path.hasSuffix("/pagemap") || $0.path.hasPrefix("proc/kpage") }
+        }
+        let report = try audit(tree)
+        #expect(report.processes.map { $0.placements.map(\.pages) } == [[4], [3], [3]])
+        #expect(report.walk.vanished == 0)
+        #expect(report.verdict.level == .partial)
     }
 
     @Test func failOnDecidesTheVerdict() throws {

@@ -11,7 +11,8 @@ private let host = HostObservation(
 /// One pass over a machine with one node and one size: eight pages in the pool, `mapped` and `heads` as the census has
 /// them, `free` before and after.
 private func pass(
-    free: UInt64, freeAfter: UInt64? = nil, mapped: UInt64, heads: UInt64 = 8, unseen: UInt64 = 0, lost: UInt64 = 0
+    free: UInt64, freeAfter: UInt64? = nil, mapped: UInt64, heads: UInt64 = 8, unseen: UInt64 = 0, lost: UInt64 = 0,
+    at: Double = 0
 ) -> HugetlbPass {
     func ledger(_ free: UInt64) -> Ledger {
         let counts = NodeHugepages(nrHugepages: 8, freeHugepages: free, surplusHugepages: 0)
@@ -30,10 +31,21 @@ private func pass(
     add(heads - mapped, [.huge, .compoundHead], false)
     return HugetlbPass(
         before: ledger(free), walk: HugetlbWalk(lostFrames: lost), census: census, after: ledger(freeAfter ?? free),
-        unread: [])
+        unread: [], at: at)
 }
 
-private func isEnough(_ passes: [HugetlbPass]) -> Bool { Settling(passes, nodes: nodes, host: host).isEnough }
+/// The passes at these times, in seconds.
+private func at(_ times: [Double], _ passes: [HugetlbPass]) -> [HugetlbPass] {
+    zip(times, passes).map { time, pass in
+        var pass = pass
+        pass.at = time
+        return pass
+    }
+}
+
+private func isEnough(_ passes: [HugetlbPass]) -> Bool {
+    Settling(passes, nodes: nodes, host: host).next == nil
+}
 
 private func report(_ passes: [HugetlbPass]) -> AuditReport {
     AuditReport(
@@ -57,10 +69,12 @@ struct SettlingTests {
     ])
     func aShortfallIsBelievedWhenItHasStood(_ open: HugetlbPass, _ id: Finding.ID) {
         #expect(!isEnough([open]))
-        #expect(!isEnough([open, open]))
-        #expect(isEnough([open, open, open]))
-        #expect(report([open, open, open]).findings.map(\.id) == [id])
-        #expect(report([open, open, open]).isSettled)
+        #expect(!isEnough(at([0, 2], [open, open])))
+        #expect(!isEnough(at([0, 0.1, 0.2], [open, open, open])), "a page may be on its way for so long")
+        let standing = at([0, 0.5, 1.1], [open, open, open])
+        #expect(isEnough(standing))
+        #expect(report(standing).findings.map(\.id) == [id])
+        #expect(report(standing).isSettled)
     }
 
     /// A pass that closes ends it, whatever came before: pages were only on their way.
@@ -77,8 +91,9 @@ struct SettlingTests {
 
     /// What keeps moving is reported with its range, and no leak is made of it.
     @Test func whatKeepsMovingIsUnsettled() throws {
-        let passes = (0..<10).map { pass(free: 2 + UInt64($0 % 3), mapped: 3) }
-        #expect(!isEnough(passes))
+        let passes = (0..<10).map { pass(free: 2 + UInt64($0 % 3), mapped: 3, at: Double($0)) }
+        #expect(!isEnough(Array(passes.dropLast())))
+        #expect(isEnough(passes), "a few passes, not for ever")
         let report = report(passes)
         #expect(!report.isSettled)
         #expect(report.findings.map(\.id) == [.unsettled])
@@ -91,8 +106,10 @@ struct SettlingTests {
     /// Two passes that agree, and a third that does not: not believed.
     @Test func agreementMustBeInARow() {
         let open = pass(free: 4, mapped: 3)
-        #expect(!isEnough([open, open, pass(free: 3, mapped: 3)]))
-        #expect(!isEnough([open, open, pass(free: 3, mapped: 3), open, open]))
+        let other = pass(free: 3, mapped: 3)
+        #expect(!isEnough(at([0, 2, 4], [open, open, other])))
+        #expect(!isEnough(at([0, 2, 4, 6, 8], [open, open, other, open, open])))
+        #expect(isEnough(at([0, 2, 4, 6, 8, 10], [open, open, other, open, open, open])))
     }
 }
 
@@ -103,7 +120,7 @@ struct SettlingTests {
         NodeDisagreement(size: size, byBlocks: NodeID(0), byLibnuma: NodeID(1), pages: 2)
     ]
     #expect(!isEnough(passes))
-    let finding = try #require(report([passes[0], passes[0], passes[0]]).findings.first)
+    let finding = try #require(report(at([0, 1, 2], [passes[0], passes[0], passes[0]])).findings.first)
     #expect(finding.id == .nodeMismatch)
     #expect(finding.node == NodeID(1))
     #expect(finding.pages == 2)

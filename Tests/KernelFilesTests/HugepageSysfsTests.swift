@@ -134,11 +134,13 @@ private let refused: [(String, String, String)] = [
     #expect(sizes.map(\.bytes) == [2 << 20, 1 << 30])
     for (pool, truth) in tree.truth {
         let counts = NodeHugepages(nrHugepages: truth.nr, freeHugepages: truth.free, surplusHugepages: truth.surplus)
-        #expect(try tree.root.nodeHugepages(of: pool) == counts)
+        #expect(try tree.root.nodeHugepages(of: pool, isOptional: false) == counts)
     }
     #expect(tree.truth.count == 8)
     #expect(try tree.root.globalHugepages(of: sizes[1]).demoteSize == sizes[0])
-    #expect(try tree.root.nodeHugepages(of: Pool(node: NodeID(4), size: sizes[0])) == nil)
+    let missing = Pool(node: NodeID(4), size: sizes[0])
+    #expect(try tree.root.nodeHugepages(of: missing, isOptional: true) == nil)
+    #expect(throws: KernelFileError.self) { try tree.root.nodeHugepages(of: missing, isOptional: false) }
 }
 
 @Test func underflowOfTheFixture() throws {

@@ -1,5 +1,6 @@
 import KernelFiles
 import PageModel
+import SystemPackage
 import TestSupport
 import Testing
 
@@ -103,5 +104,5 @@ func statusOfFixture(
     #expect(try tree.root.processes().map(\.rawValue) == [1, 9, 10])
     #expect(try tree.root.threads(of: PID(9)).map(\.rawValue) == [9, 11])
     let error = try #require(fileError { () throws(KernelFileError) in try tree.root.threads(of: PID(1)) })
-    #expect(error.isVanished)
+    #expect(error.problem == .system(action: "list", .noSuchFileOrDirectory))
 }

@@ -37,8 +37,8 @@ struct GoldenTests {
         do {
             #expect(try SchemaCheck.complaints(about: files.map { folder.appending(path: $0).path }).isEmpty)
             let document = try String(contentsOf: folder.appending(path: "leak-6.1.json"), encoding: .utf8)
-            let spoilt = [("\"nr\" : 8", "\"nr\" : \"8\""), ("\"heads\"", "\"head\""), ("\"clean\"", "\"fine\"")]
-            for (right, wrong) in spoilt where document.contains(right) {
+            let spoilt = [("\"nr\" : 8", "\"nr\" : \"8\""), ("\"heads\"", "\"head\""), ("\"findings\",", "\"fine\",")]
+            for (right, wrong) in spoilt {
                 #expect(
                     !(try SchemaCheck.complaints(about: document.replacing(right, with: wrong)).isEmpty), "\(wrong)")
             }
@@ -49,7 +49,7 @@ struct GoldenTests {
     /// As a live audit would be taken, with the clock stopped.
     static func report(_ tree: FixtureTree) throws -> AuditReport {
         let machine = try HugetlbMachine(tree.root)
-        var observation = machine.observe { Settling($0, nodes: machine.nodes, host: machine.host).isEnough }
+        var observation = machine.observe { Settling($0, nodes: machine.nodes, host: machine.host).next }
         (observation.takenAt, observation.durationSeconds) = (1_800_000_000, 0.0125)
         for index in observation.passes.indices { observation.passes[index].census?.durationSeconds = 0.0025 }
         return AuditReport(judging: observation)

@@ -23,7 +23,7 @@ struct RenderingTests {
     private func report(named bytes: [UInt8]) throws -> AuditReport {
         let tree = try FixtureTree("four-nodes-6.1")
         let machine = try HugetlbMachine(tree.root)
-        var observation = machine.observe { Settling($0, nodes: machine.nodes, host: machine.host).isEnough }
+        var observation = machine.observe { Settling($0, nodes: machine.nodes, host: machine.host).next }
         let name = ForeignText(bytes)
         for index in observation.passes.indices {
             observation.passes[index].walk.processes[0].name = name

@@ -13,6 +13,13 @@ public final class HugePool {
         before = try content(Self.folder(size) + "nr_hugepages")
         overcommitBefore = (try? content(Self.folder(size) + "nr_overcommit_hugepages")) ?? "0"
         set("nr_hugepages", "\(pages)")
+        if count("nr_hugepages") < pages {
+            // Memory may only be scattered: let go of what is cached, move the rest together, and ask once more.
+            for file in ["drop_caches", "compact_memory"] {
+                try? "1".write(toFile: "/proc/sys/vm/\(file)", atomically: false, encoding: .utf8)
+            }
+            set("nr_hugepages", "\(pages)")
+        }
         guard count("nr_hugepages") == pages else {
             throw Holder.Unavailable(
                 description:

@@ -34,7 +34,8 @@ static const uint64_t CKERNEL_PAGE_IS_PRESENT_MASK = 1u << 3;
 /* PAGEMAP_SCAN. Returns the number of regions, or -1 with errno: ENOTTY where the kernel lacks it. */
 int ckernel_pagemap_scan(int pagemap, struct ckernel_pm_scan_arg *argument);
 
-/* kcmp(2) with KCMP_VM. Returns 0 where both processes share one address space, > 0 where not, -1 with errno. */
+/* kcmp(2) with KCMP_VM. Returns 0 where both processes share one address space, 1 or 2 where the first's sorts before or
+ * after the second's, -1 with errno. */
 int ckernel_compare_vm(pid_t first, pid_t second);
 
 #endif
