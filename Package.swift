@@ -44,7 +44,7 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["PageModel", "Observations", "KernelFiles", system],
             path: "Tests/TestSupport", swiftSettings: strict),
-        .testTarget(name: "PageModelTests", dependencies: ["PageModel"], swiftSettings: strict),
+        .testTarget(name: "PageModelTests", dependencies: ["PageModel", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "KernelFilesTests",
             dependencies: ["KernelFiles", "Audit", "Reporting", "Observations", "PageModel", "TestSupport", system],

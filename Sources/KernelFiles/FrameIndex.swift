@@ -19,12 +19,8 @@ struct FrameIndex {
 
     /// Nil for a frame where no memory is, as a saved tree could claim.
     subscript(frame: PFN) -> Int? {
-        var (low, high) = (0, ranges.count)
-        while low < high {
-            let middle = (low + high) / 2
-            if ranges[middle].frames.upperBound <= frame.rawValue { low = middle + 1 } else { high = middle }
-        }
-        guard low < ranges.count, ranges[low].frames.contains(frame.rawValue) else { return nil }
-        return Int(ranges[low].first + frame.rawValue / step - ranges[low].frames.lowerBound / step)
+        let index = ranges.partitioningIndex { $0.frames.upperBound > frame.rawValue }
+        guard index < ranges.count, ranges[index].frames.contains(frame.rawValue) else { return nil }
+        return Int(ranges[index].first + frame.rawValue / step - ranges[index].frames.lowerBound / step)
     }
 }

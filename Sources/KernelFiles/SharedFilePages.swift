@@ -57,11 +57,6 @@ struct SharedFilePages {
     }
 
     private func firstRun(endingAfter offset: UInt64) -> Int {
-        var (low, high) = (0, runs.count)
-        while low < high {
-            let middle = (low + high) / 2
-            if runs[middle].offsets.upperBound <= offset { low = middle + 1 } else { high = middle }
-        }
-        return low
+        runs.partitioningIndex { $0.offsets.upperBound > offset }
     }
 }

@@ -36,13 +36,8 @@ public struct NodeMap: Hashable, Sendable {
 
     /// The node of `frame`; nil in a hole, past the last node's memory, or where two nodes' zones overlap.
     public subscript(frame: PFN) -> NodeID? {
-        var low = 0
-        var high = ranges.count
-        while low < high {
-            let middle = (low + high) / 2
-            if ranges[middle].frames.upperBound <= frame.rawValue { low = middle + 1 } else { high = middle }
-        }
-        return low < ranges.count && ranges[low].frames.contains(frame.rawValue) ? ranges[low].node : nil
+        let index = ranges.partitioningIndex { $0.frames.upperBound > frame.rawValue }
+        return index < ranges.count && ranges[index].frames.contains(frame.rawValue) ? ranges[index].node : nil
     }
 
     /// The parts of `spans` that only one node claims.

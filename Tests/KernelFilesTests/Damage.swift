@@ -1,3 +1,5 @@
+import TestSupport
+
 @testable import KernelFiles
 
 /// A way in which the content of a text file can be wrong. Each makes many contents of one that is right.

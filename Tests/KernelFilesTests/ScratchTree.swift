@@ -60,17 +60,3 @@ func fileError<Value>(_ read: () throws(KernelFileError) -> Value) -> KernelFile
         return nil
     } catch { return error }
 }
-
-/// The same numbers for the same seed, on every run (SplitMix64).
-struct Dice: RandomNumberGenerator {
-    private var state: UInt64
-    init(seed: UInt64) { state = seed }
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var word = state
-        word = (word ^ word >> 30) &* 0xbf58_476d_1ce4_e5b9
-        word = (word ^ word >> 27) &* 0x94d0_49bb_1331_11eb
-        return word ^ word >> 31
-    }
-    mutating func upTo(_ most: Int) -> Int { Int.random(in: 0...most, using: &self) }
-}

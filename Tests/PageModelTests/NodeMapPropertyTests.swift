@@ -1,18 +1,6 @@
 import PageModel
+import TestSupport
 import Testing
-
-/// The same numbers for the same seed, on every run (SplitMix64).
-private struct Dice: RandomNumberGenerator {
-    private var state: UInt64
-    init(seed: UInt64) { state = seed }
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var word = state
-        word = (word ^ word >> 30) &* 0xbf58_476d_1ce4_e5b9
-        word = (word ^ word >> 27) &* 0x94d0_49bb_1331_11eb
-        return word ^ word >> 31
-    }
-}
 
 /// A random machine of a few hundred frames: blocks of one size with one, two or three owners, zones anywhere.
 private struct Machine {

@@ -15,8 +15,9 @@ public final class HugePool {
         set("nr_hugepages", "\(pages)")
         if count("nr_hugepages") < pages {
             // Memory may only be scattered: let go of what is cached, move the rest together, and ask once more.
-            for file in ["drop_caches", "compact_memory"] {
-                try? "1".write(toFile: "/proc/sys/vm/\(file)", atomically: false, encoding: .utf8)
+            sync()
+            for (file, word) in [("drop_caches", "3"), ("compact_memory", "1")] {
+                try? word.write(toFile: "/proc/sys/vm/\(file)", atomically: false, encoding: .utf8)
             }
             set("nr_hugepages", "\(pages)")
         }
