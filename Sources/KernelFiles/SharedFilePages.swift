@@ -42,6 +42,7 @@ struct SharedFilePages {
 
     /// The pages of each node among those of `offsets` that are known, and where the others are.
     func look(in offsets: Range<UInt64>) -> (pages: [NodeID?: UInt64], unknown: [Range<UInt64>]) {
+        guard !offsets.isEmpty else { return ([:], []) }
         var pages: [NodeID?: UInt64] = [:]
         var unknown: [Range<UInt64>] = []
         var start = offsets.lowerBound

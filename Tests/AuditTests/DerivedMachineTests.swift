@@ -67,6 +67,17 @@ struct DerivedMachineTests {
         #expect(report.processes.map { $0.placements.map(\.pages) } == [[4], [3], [3], [2]])
     }
 
+    /// Surplus pages within what overcommit allows are in order; one fewer allowed, and they linger.
+    @Test(arguments: [(4, 0), (3, 2)]) func surplusWithinOvercommit(_ allowed: Int, _ findings: Int) throws {
+        let tree = try FixtureTree("surplus-6.1") { parts in
+            for index in parts.indices
+            where parts[index].path == "sys/kernel/mm/hugepages/hugepages-2048kB/nr_overcommit_hugepages" {
+                parts[index].body = "\(allowed)\n"
+            }
+        }
+        #expect(try audit(tree).findings.count { $0.id == .surplusLingering } == findings)
+    }
+
     /// Where nothing says where memory is, there is no census, and no shortfall is made of it.
     @Test func nothingSaysWhereMemoryIs() throws {
         let tree = try FixtureTree("four-nodes-6.1") { parts in
