@@ -11,8 +11,10 @@ public struct Settling: Sendable {
     /// The same for pages of at least `gigantic` bytes.
     static let longPatience = 5.0
     static let gigantic: UInt64 = 512 << 20
-    /// Passes that may differ from the ones before them until it is said that things keep moving.
+    /// When it is said that things keep moving: after so many passes, over longer than `patience`, so that what stands still
+    /// beside them has been seen to.
     static let most = 10
+    static let longest = 1.2
 
     /// The rows of each pass, in the order taken.
     let balances: [[HugetlbBalance]]
@@ -28,13 +30,15 @@ public struct Settling: Sendable {
     /// How long to wait for another pass, in seconds; nil where none would change what can be said.
     public var next: Double? {
         if isSettled { return nil }
-        let isWaiting = passes.count > 1 && agreeing.count > 1
-        if passes.count >= Self.most, !isWaiting { return nil }
-        return isWaiting ? 0.2 : 0.02
+        guard agreeing.count > 1 else {
+            let elapsed = (passes.last?.at ?? 0) - (passes.first?.at ?? 0)
+            return passes.count >= Self.most && elapsed >= Self.longest ? nil : passes.count < 3 ? 0.02 : 0.1
+        }
+        return 0.2
     }
 
     /// Nothing was still moving at the end.
-    var isSettled: Bool { isClosed || (unsettled.isEmpty && hasStood(for: Self.patience)) }
+    var isSettled: Bool { isClosed || (unsettled.isEmpty && Self.haveStood(agreeing, for: Self.patience)) }
 
     /// The last pass alone shows that every page is accounted for.
     private var isClosed: Bool {
@@ -53,8 +57,6 @@ public struct Settling: Sendable {
         }
         return same.reversed().map(\.0)
     }
-
-    private func hasStood(for seconds: Double) -> Bool { Self.haveStood(agreeing, for: seconds) }
 
     private static func haveStood(_ passes: [HugetlbPass], for seconds: Double) -> Bool {
         guard passes.count >= needed, let first = passes.first, let last = passes.last else { return false }

@@ -103,6 +103,24 @@ struct SettlingTests {
         #expect(finding.message.contains("unexplained was 1 to 3"))
     }
 
+    /// A leak on a node that stands still is believed though another node keeps moving.
+    @Test func whatStandsBesideWhatMovesIsJudged() throws {
+        let other = Pool(node: NodeID(1), size: size)
+        let passes = (0..<12).map { index in
+            var pass = pass(free: 2 + UInt64(index % 3), mapped: 3, at: Double(index) * 0.12)
+            let counts = NodeHugepages(nrHugepages: 4, freeHugepages: 2, surplusHugepages: 0)
+            pass.before.nodes[other] = counts
+            pass.after.nodes[other] = counts
+            pass.census?.add(
+                4, of: .init(node: other.node, size: size, head: [.huge, .compoundHead], isReached: false))
+            return pass
+        }
+        #expect(isEnough(passes))
+        let report = report(passes)
+        #expect(report.findings.filter { $0.node == other.node }.map(\.id) == [.unexplainedPages])
+        #expect(report.findings.filter { $0.node == NodeID(0) }.map(\.id) == [.unsettled])
+    }
+
     /// Two passes that agree, and a third that does not: not believed.
     @Test func agreementMustBeInARow() {
         let open = pass(free: 4, mapped: 3)
