@@ -10,10 +10,10 @@ import SystemPackage
 struct AuditCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "audit",
-        abstract: "Where did my huge pages go, on which node, and is anything wrong? (the default)",
+        abstract: "Where did my huge pages go, on which node, and is anything wrong?",
         discussion: """
-            For each NUMA node and huge page size: nr = free + mapped + held + poisoned + unexplained, the processes
-            behind "mapped", and a verdict. Counters, page tables and physical frames are read and held against each
+            For each NUMA node and huge page size: nr = free + mapped + held + poisoned + unexplained, the processes \
+            behind "mapped", and a verdict. Counters, page tables and physical frames are read and held against each \
             other; nothing is written.
             """)
 

@@ -11,7 +11,7 @@ struct HugeAudit: ParsableCommand {
         discussion: """
             It only reads. Run it as root: page tables and physical frames are hidden from others.
 
-            Exit status: 0 nothing found at or above --fail-on, 1 findings, 2 wrong use or nothing could be read,
+            Exit status: 0 nothing found at or above --fail-on, 1 findings, 2 wrong use or nothing could be read, \
             3 the view was partial and nothing worse was found.
             """,
         version: toolVersion,
