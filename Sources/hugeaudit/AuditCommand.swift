@@ -72,8 +72,9 @@ struct AuditCommand: ParsableCommand {
         do { return try HugetlbMachine(tree) } catch {
             guard tree.isLive else {
                 throw ValidationError(
-                    "--root \(ForeignText(root).escaped) is no saved tree of a machine: \(error). It must hold proc and "
-                        + "sys, with sys/kernel/mm/hugepages in it")
+                    "--root \(ForeignText(root).escaped) is no saved tree of a machine: "
+                        + "\(error.foreignPath.escaped): \(error.reason). It must hold proc and sys, "
+                        + "with sys/kernel/mm/hugepages in it")
             }
             throw ValidationError("\(error). Without these counters there is nothing to audit")
         }

@@ -71,6 +71,7 @@ extension Live {
         #expect(row.nr == row.heads)
         #expect(row.free == state.poolPages - state.mapped - state.unmapped)
         #expect(audit.report.taken.settled)
+        #expect(audit.report.taken.comparedWithLibnuma == state.mapped)
         #expect(audit.report.unread.isEmpty)
         let perPage = state.size.count(of: .fourKiB)
         if let mappedFrames = try Witness.pageTypes(with: .mmap) { #expect(mappedFrames == state.mapped * perPage) }
@@ -121,8 +122,8 @@ extension Live {
         }
     }
 
-    /// Page tables of a process that is gone live on in one that only shared them and is charged for nothing.
-    @Test static func soleSharerOfPageTablesIsFound() throws {
+    /// A process that only shares another's page tables is charged for nothing, and listed with all that it maps.
+    @Test static func sharerOfPageTablesIsListed() throws {
         try skippingWhatCannotBeHad {
             let pool = try HugePool(twoMiB, pages: 16)
             let holder = try Holder(["pmdshared", "--touch", "8"])

@@ -73,6 +73,28 @@ extension Live {
         #expect(!outcome.output.contains("accounted for"))
     }
 
+    /// In a PID namespace of its own the audit sees no mapper of what others map: the pages stay mapped, and it says so.
+    @Test static func mapperInAnotherPIDNamespace() throws {
+        try skippingWhatCannotBeHad {
+            let pool = try HugePool(twoMiB, pages: 16)
+            let holder = try Holder(["fork", "--pages", "4", "--children", "2"])
+            let audit = "'\(product("hugeaudit"))' audit --format json"
+            let outcome = try shell("unshare --pid --fork --mount-proc \(audit)")
+            #expect(outcome.status == 1)
+            let report = try ReportDocument(outcome.output)
+            #expect(report.pool(twoMiB.bytes)?.mapped == 4)
+            #expect(report.pool(twoMiB.bytes)?.unexplained == 0)
+            #expect(report.processes.isEmpty)
+            let finding = try #require(report.findings.first)
+            #expect(report.findings.map(\.id) == ["mapper-not-seen"])
+            #expect(finding.pages == 4)
+            #expect(
+                finding.evidence.contains { $0.path == "/proc/kpagecount" && $0.says == "they are mapped 12 times" })
+            #expect(holder.pids.count == 3)
+            #expect(pool.count("free_hugepages") == 12)
+        }
+    }
+
     /// A process whose name, arguments and path are full of control characters is listed, and nothing breaks.
     @Test static func hostileNames() throws {
         try skippingWhatCannotBeHad {

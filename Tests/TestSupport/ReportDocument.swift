@@ -8,6 +8,7 @@ public struct ReportDocument: Decodable, Equatable {
         public let passes: Int
         public let settled: Bool
         public let view: String
+        public let comparedWithLibnuma: UInt64
     }
     public struct Verdict: Decodable, Equatable {
         public let level: String
