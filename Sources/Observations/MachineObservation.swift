@@ -25,6 +25,8 @@ public struct NodeObservation: Hashable, Sendable {
 public struct HugetlbPass: Hashable, Sendable {
     public var before: Ledger
     public var walk: HugetlbWalk
+    /// Nil where no search was asked for, and in a saved tree.
+    public var search: HolderSearch?
     /// Nil where `/proc/kpageflags` could not be read; `unread` then says why.
     public var census: HugetlbCensus?
     public var after: Ledger

@@ -6,6 +6,7 @@ public struct Unread: Hashable, Sendable {
         case topology
         case census
         case pageTables
+        case holders
         public static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
     }
     public var subject: Subject
