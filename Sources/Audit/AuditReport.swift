@@ -24,6 +24,14 @@ public struct AuditReport: Hashable, Sendable {
     public let totals: [HugetlbTotal]
     /// Those that map huge pages, the largest first.
     public let processes: [HugetlbProcess]
+    /// What keeps pages that nobody maps, the largest first. Empty where nobody had to look.
+    public let holders: [Holder]
+    /// The same, put together where one says as much as all, the oldest first.
+    public let groups: [HolderGroup]
+    /// Who has reserved pages and not touched them, the largest first.
+    public let reservations: [Reservation]
+    /// How the search for them went; nil where none was needed.
+    public let search: HolderSearch?
     /// The most severe first.
     public let findings: [Finding]
     public let verdict: Verdict
@@ -34,18 +42,32 @@ public struct AuditReport: Hashable, Sendable {
         let last = observation.passes.last
         let allUnread = (observation.unread + (last?.unread ?? [])).enumerated()
             .sorted { ($0.element.subject, $0.offset) < ($1.element.subject, $1.offset) }.map(\.element)
-        let rows = settling.balances.last ?? []
+        let account = settling.accounts.last
+        let rows = account?.rows ?? []
         let moving = settling.unsettled
         let sawAll = !allUnread.contains { $0.subject == .pageTables }
         var found = WitnessFindings(observation: observation, settling: settling, unread: allUnread).findings
         let unplaced = last?.headsWithoutNode ?? [:]
         found += rows.filter { !moving.contains($0.pool) && unplaced[$0.pool.size] == nil }.flatMap {
             HugetlbRowFindings(
-                balance: $0, sawAllPageTables: sawAll, refusedSharers: last?.walk.refusedSharers ?? 0
+                balance: $0, search: last?.search, sawAllPageTables: sawAll,
+                refusedSharers: last?.walk.refusedSharers ?? 0
             ).findings
         }
+        holders = (account?.held?.holders ?? []).compactMap(scope.limited)
+        groups = HolderGroup.groups(of: holders)
+        reservations = (account?.reservations?.reservations ?? []).filter { scope.includes(size: $0.size) }
+        search = last?.search
         if let ledger = last?.after {
             let sizes = settling.isSettled ? Set(moving.map(\.size)) : Set(ledger.global.keys)
+            if let search, let account = account?.reservations {
+                let still = groups.filter { group in !moving.contains(where: group.isTouched) }
+                found +=
+                    HolderFindings(
+                        groups: still, reservations: account, unlocated: settling.accounts.last?.held?.unlocated ?? [:],
+                        search: search, movingSizes: sizes, global: ledger.global
+                    ).findings
+            }
             found +=
                 LedgerFindings(
                     ledger: ledger, nodes: observation.nodes, base: observation.host.basePageSize, movingSizes: sizes
@@ -63,7 +85,7 @@ public struct AuditReport: Hashable, Sendable {
         let unreadPools = last?.after.unreadPools ?? []
         totals = global.keys.filter { scope.includes(size: $0) }.sorted().map { size in
             HugetlbTotal(
-                size, global: global[size], rows: rows.filter { $0.pool.size == size },
+                size, global: global[size], rows: rows.filter { $0.pool.size == size }, account: account,
                 isComplete: !unreadPools.contains { $0.size == size })
         }
         processes = walk.processes.compactMap(scope.limited)
@@ -92,21 +114,36 @@ public struct HugetlbTotal: Hashable, Sendable {
     public let poisoned: UInt64?
     public let unexplained: Int64?
 
+    /// What a new mapping can still be promised: free less reserved, where the kernel's count of these is too small by
+    /// what is known to have reserved some. Nil where it fell below zero and nothing tells how far.
+    public let available: UInt64?
+
     /// - Parameter isComplete: every node's counters of this size could be read.
-    init(_ size: PageSize, global: GlobalHugepages?, rows: [HugetlbBalance], isComplete: Bool) {
+    init(
+        _ size: PageSize, global: GlobalHugepages?, rows: [HugetlbBalance], account: PassAccount?, isComplete: Bool
+    ) {
         func sum<Number: FixedWidthInteger>(_ part: (HugetlbBalance) -> Number?) -> Number? {
             let known = rows.compactMap(part)
             return known.isEmpty ? nil : known.reduce(0, &+)
         }
         (self.size, self.global) = (size, global)
-        (mapped, held) = (sum(\.mapped), sum(\.held))
-        (poisoned, unexplained) = (sum(\.poisoned), isComplete ? sum(\.unexplained) : nil)
-    }
-
-    /// What a new mapping can still be promised: free less reserved. Nil where the kernel's count of reserved pages fell
-    /// below zero: the difference then says nothing.
-    public var available: UInt64? {
-        guard let global, global.reservedHugepages >= 0 else { return nil }
-        return UInt64(exactly: Int64(clamping: global.counts.freeHugepages) - global.reservedHugepages)
+        mapped = sum(\.mapped)
+        poisoned = sum(\.poisoned)
+        // Where it cannot be told on which node something is held, the sum can still be.
+        let isSpread = rows.contains { $0.heads != nil && $0.held == nil }
+        let unlocated = account?.held?.unlocated[size] ?? 0
+        let unmapped = sum { $0.withoutHolders.unexplained }
+        held = isSpread ? unmapped.map { UInt64(clamping: $0 - Int64(clamping: unlocated)) } : sum(\.held)
+        let unexplained = isSpread ? Int64(clamping: unlocated) : sum(\.unexplained)
+        self.unexplained = isComplete ? unexplained : nil
+        let counted = global?.reservedHugepages
+        let pinned = rows.reduce(0) { $0 &+ $1.keptByKernel }
+        let promised = counted.flatMap { counted in
+            account?.reservations.map { $0.promised(size, counted: counted, pinned: pinned) }
+                ?? UInt64(exactly: counted)
+        }
+        available = promised.flatMap { promised in
+            global.map { $0.counts.freeHugepages - min(promised, $0.counts.freeHugepages) }
+        }
     }
 }

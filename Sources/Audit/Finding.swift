@@ -23,6 +23,8 @@ public struct Evidence: Hashable, Sendable {
         /// The page tables of processes.
         case pageTables
         case libnuma
+        /// Descriptors, mounts and segments that lead to pages which nobody maps.
+        case holders
         /// What the audit itself did or could not do.
         case audit
     }
@@ -41,12 +43,21 @@ public struct Finding: Hashable, Sendable {
     /// Stable names: scripts rely on them.
     public enum ID: String, CaseIterable, Sendable {
         case counterMismatch = "counter-mismatch"
+        case deletedFileHeld = "deleted-file-held"
+        case fileUnmapped = "file-unmapped"
+        case kernelHeld = "kernel-held"
         case mapperNotSeen = "mapper-not-seen"
+        case memfdUnmapped = "memfd-unmapped"
+        case mountReservation = "mount-reservation"
         case nodeMismatch = "node-mismatch"
         case nodeWithoutPages = "node-without-pages"
+        case orphanFile = "orphan-file"
+        case orphanShm = "orphan-shm"
         case partialView = "partial-view"
+        case partlyMapped = "partly-mapped"
         case poisonedPage = "poisoned-page"
         case reservationUnderflow = "reservation-underflow"
+        case reservationUnexplained = "reservation-unexplained"
         case surplusLingering = "surplus-lingering"
         case unexplainedPages = "unexplained-pages"
         case unsettled

@@ -12,8 +12,11 @@ public struct HugetlbBalance: Hashable, Sendable {
     public let mapped: UInt64?
     /// Poisoned pages that the kernel does not count as free.
     public let poisoned: UInt64?
-    /// In use by nobody's page tables, and kept by something that has a name.
-    public let held: UInt64?
+    /// In no page table, and kept by something that has a name: 0 as long as nobody has looked. Nil also where holders are
+    /// known and not how much of theirs is on this node.
+    public internal(set) var held: UInt64?
+    /// Of these, pages that are held by what can only be suspected: io_uring, a socket, the kernel.
+    public internal(set) var suspected: UInt64 = 0
     /// Poisoned pages that are still counted free, as where all free pages are reserved when the memory error comes.
     public let poisonedFree: UInt64
     /// Poisoned pages that page tables still lead to.
@@ -63,11 +66,21 @@ public struct HugetlbBalance: Hashable, Sendable {
     var isClosed: Bool {
         unexplained ?? 0 == 0 && unseen == 0 && (counts == nil || heads == nil || counts?.nrHugepages == heads)
     }
+
+    /// In use and in no page table, named or not.
+    var unmapped: Int64? { unexplained.map { $0 + Int64(clamping: held ?? 0) } }
+
+    /// The row as the counters and the frames alone show it.
+    var withoutHolders: Self {
+        var row = self
+        (row.held, row.suspected) = (heads == nil ? nil : 0, 0)
+        return row
+    }
 }
 
 extension HugetlbPass {
-    /// The rows of all nodes and sizes, ascending.
-    func balances(of nodes: [NodeID]) -> [HugetlbBalance] {
+    /// The rows of all nodes and sizes before anything is held, ascending.
+    func bareBalances(of nodes: [NodeID]) -> [HugetlbBalance] {
         let kinds = Dictionary(grouping: census?.tallies.map { (kind: $0, tally: $1) } ?? []) { entry in
             entry.kind.node.map { Pool(node: $0, size: entry.kind.size) }
         }

@@ -4,6 +4,8 @@ import PageModel
 /// The rules that read one row of the equation: what is left over, what nobody seen maps, what is broken.
 struct HugetlbRowFindings {
     let balance: HugetlbBalance
+    /// Nil where nobody looked for holders.
+    let search: HolderSearch?
     /// Whether every process that holds huge pages let its page tables be read.
     let sawAllPageTables: Bool
     /// Processes that might share page tables and would not say.
@@ -31,12 +33,13 @@ struct HugetlbRowFindings {
                 + "only a reference of the kernel keeps them (io_uring, a pipe, RDMA)"
             evidence.append(Evidence(.census, "/proc/kpageflags", says))
         }
+        if let search { evidence += search.searched + search.hints }
         return Finding(
             .unexplainedPages, .warning, node: node, pageSize: size, pages: pages,
             "\(Amount(pages, size)) on node \(node) \(pages == 1 ? "is" : "are") in use, but no process maps "
-                + "\(pages == 1 ? "it" : "them")",
+                + "\(pages == 1 ? "it" : "them")\(search == nil ? "" : " and nothing that was found holds \(pages == 1 ? "it" : "them")")",
             evidence: evidence,
-            remedy: balance.keptByKernel == pages
+            remedy: balance.keptByKernel == pages || search != nil
                 ? Remedy.kernelPins
                 : "Look for files in hugetlbfs (findmnt -t hugetlbfs), for open descriptors without a mapping "
                     + "(find /proc/[0-9]*/fd \\( -lname '/memfd:*' -o -lname '*(deleted)' \\) -printf '%p %l\\n') "
@@ -47,13 +50,14 @@ struct HugetlbRowFindings {
         guard let rest = balance.unexplained, rest < 0 else { return nil }
         return Finding(
             .counterMismatch, .error, node: node, pageSize: size, pages: rest.magnitude,
-            "On node \(node), \(Amount(rest.magnitude, size)) more are mapped or poisoned than are in use: "
+            "On node \(node), \(Amount(rest.magnitude, size)) more are mapped, held or poisoned than are in use: "
                 + "the witnesses contradict each other",
             evidence: [
                 Evidence(.ledger, counter("free_hugepages"), "free is \(balance.counts?.freeHugepages ?? 0)"),
                 Evidence(
                     .census, "/proc/kpageflags",
                     "\(balance.mapped ?? 0) are mapped and \(balance.poisoned ?? 0) poisoned"),
+                Evidence(.holders, "/proc", "\(balance.held ?? 0) are held"),
             ],
             remedy: Remedy.reportMismatch)
     }

@@ -19,6 +19,12 @@ public struct Scope: Hashable, Sendable {
         includes(node: balance.pool.node) && includes(size: balance.pool.size)
     }
 
+    /// The holder, where it holds pages that are meant.
+    func limited(_ holder: Holder) -> Holder? {
+        guard includes(size: holder.size) else { return nil }
+        return holder.nodes.map { $0.contains { includes(node: $0.node) } } ?? true ? holder : nil
+    }
+
     /// The process with the placements that are meant; nil where none of them is.
     func limited(_ process: HugetlbProcess) -> HugetlbProcess? {
         guard processes.map({ !$0.isDisjoint(with: [process.pid] + process.siblings) }) ?? true else { return nil }

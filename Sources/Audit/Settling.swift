@@ -1,9 +1,10 @@
 public import Observations
 import PageModel
 
-/// Decides which figures can be believed: a balance that is closed between equal counters at once, any other when it has
-/// stood for a while. Equal counters alone prove nothing on the newest kernels, and a page that is being zeroed for its
-/// first user is neither free nor mapped: of 1 GiB that takes seconds.
+/// Decides which figures can be believed: a balance that is closed between equal counters at once, one that holders close
+/// when it has stood for a moment, any other when it has stood for a while. Equal counters alone prove nothing on the newest
+/// kernels; a page that is being zeroed for its first user is neither free nor mapped, and of 1 GiB that takes seconds; a
+/// process that ends has no mapping any more and still its descriptors.
 public struct Settling: Sendable {
     /// Passes in a row that must agree before a shortfall is believed, and over how many seconds.
     static let needed = 3
@@ -11,52 +12,86 @@ public struct Settling: Sendable {
     /// The same for pages of at least `gigantic` bytes.
     static let longPatience = 5.0
     static let gigantic: UInt64 = 512 << 20
+    /// The same for pages that somebody holds by name.
+    static let neededWhenHeld = 2
+    static let patienceWhenHeld = 0.1
     /// When it is said that things keep moving: after so many passes, over longer than `patience`, so that what stands still
     /// beside them has been seen to.
     static let most = 10
     static let longest = 1.2
 
-    /// The rows of each pass, in the order taken.
-    let balances: [[HugetlbBalance]]
+    /// What each pass amounts to, in the order taken.
+    let accounts: [PassAccount]
     private let passes: [HugetlbPass]
     private let tolerance: UInt64
 
     public init(_ passes: [HugetlbPass], nodes: [NodeObservation], host: HostObservation) {
         self.passes = passes
-        balances = passes.map { $0.balances(of: nodes.map(\.id)) }
+        accounts = passes.map { PassAccount($0, nodes: nodes.map(\.id)) }
         tolerance = passes.last?.after.lag(nodes: nodes, base: host.basePageSize) ?? 0
     }
 
-    /// How long to wait for another pass, in seconds; nil where none would change what can be said.
-    public var next: Double? {
+    /// What another pass should look for, and how long to wait for it; nil where none would change what can be said.
+    public var next: NextPass? {
+        if wantsSearch { return NextPass(pause: 0, search: depth) }
         if isSettled { return nil }
-        guard agreeing.count > 1 else {
-            let elapsed = (passes.last?.at ?? 0) - (passes.first?.at ?? 0)
-            return passes.count >= Self.most && elapsed >= Self.longest ? nil : passes.count < 3 ? 0.02 : 0.1
+        let standing = agreeing
+        if standing.count <= 1, passes.count >= Self.most, elapsed(passes) >= Self.longest { return nil }
+        if isHeld {
+            return NextPass(pause: max(0.01, Self.patienceWhenHeld - elapsed(standing)), search: depth)
         }
-        return 0.2
+        return NextPass(pause: standing.count > 1 ? 0.2 : passes.count < 3 ? 0.02 : 0.1, search: depth)
+    }
+
+    /// Whether a search would go further than the last one: for files where pages or reservations lack a name, then for what
+    /// can only be suspected. A saved tree has none to offer, whatever it is asked for.
+    private var wantsSearch: Bool {
+        guard let depth, let last = passes.last else { return false }
+        return last.search.map { $0.depth < depth } ?? (passes.count == 1)
+    }
+
+    private var depth: HolderSearch.Depth? {
+        guard let pass = passes.last, let account = accounts.last else { return nil }
+        let lacksNames = account.rows.contains { $0.unexplained ?? 0 > 0 } || account.held?.unlocated.isEmpty == false
+        if let search = pass.search { return lacksNames ? .suspects : search.depth }
+        return lacksNames || pass.after.global.values.contains { $0.reservedHugepages != 0 } ? .files : nil
     }
 
     /// Nothing was still moving at the end.
-    var isSettled: Bool { isClosed || (unsettled.isEmpty && Self.haveStood(agreeing, for: Self.patience)) }
+    var isSettled: Bool {
+        if isClosed { return true }
+        if isHeld {
+            return agreeing.count >= Self.neededWhenHeld && elapsed(agreeing) >= Self.patienceWhenHeld
+        }
+        return unsettled.isEmpty && Self.haveStood(agreeing, for: Self.patience)
+    }
 
     /// The last pass alone shows that every page is accounted for.
-    private var isClosed: Bool {
-        guard let pass = passes.last, let rows = balances.last else { return false }
+    private var isClosed: Bool { isConsistent && accounts.last?.holdsAnything == false }
+
+    /// The last pass alone shows that every page is accounted for, some by the name of a holder.
+    private var isHeld: Bool {
+        isConsistent && accounts.last?.holdsAnything == true && accounts.last?.suspectsAnything == false
+    }
+
+    private var isConsistent: Bool {
+        guard let pass = passes.last, let account = accounts.last else { return false }
         return pass.before == pass.after && pass.walk.lostFrames == 0 && pass.walk.disagreements.isEmpty
             && pass.census?.strayTails ?? 0 == 0 && pass.headsWithoutNode.isEmpty
-            && pass.after.closes(tolerance: tolerance) && rows.allSatisfy(\.isClosed)
+            && pass.after.closes(tolerance: tolerance) && account.isClosed
     }
 
     /// The last passes that agree in everything.
     private var agreeing: [HugetlbPass] {
-        guard let last = passes.last, let rows = balances.last else { return [] }
-        let same = zip(passes, balances).reversed().prefix { pass, balance in
-            pass.before == pass.after && pass.after == last.after && balance == rows
+        guard let last = passes.last, let account = accounts.last else { return [] }
+        let same = zip(passes, accounts).reversed().prefix { pass, other in
+            pass.before == pass.after && pass.after == last.after && account.agrees(with: other)
                 && pass.walk.lostFrames == last.walk.lostFrames && pass.headsWithoutNode == last.headsWithoutNode
         }
         return same.reversed().map(\.0)
     }
+
+    private func elapsed(_ passes: [HugetlbPass]) -> Double { (passes.last?.at ?? 0) - (passes.first?.at ?? 0) }
 
     private static func haveStood(_ passes: [HugetlbPass], for seconds: Double) -> Bool {
         guard passes.count >= needed, let first = passes.first, let last = passes.last else { return false }
@@ -65,10 +100,12 @@ public struct Settling: Sendable {
 
     /// The rows that kept moving, or have not stood long enough: no leak is read from them.
     var unsettled: Set<Pool> {
-        guard !isClosed, let last = balances.last else { return [] }
-        let moving = last.filter { row in
-            let standing = zip(passes, balances).reversed().prefix { pass, rows in
-                pass.before.nodes[row.pool] == pass.after.nodes[row.pool] && rows.contains(row)
+        guard !isClosed, !(isHeld && isSettled), let last = accounts.last else { return [] }
+        let moving = last.rows.filter { row in
+            let standing = zip(passes, accounts).reversed().prefix { pass, account in
+                let same = account.rows.first { $0.pool == row.pool }
+                return pass.before.nodes[row.pool] == pass.after.nodes[row.pool]
+                    && (pass.search == nil ? same?.withoutHolders == row.withoutHolders : same == row)
             }
             let isOpenGigantic = !row.isClosed && row.pool.size.bytes >= Self.gigantic
             return !Self.haveStood(
@@ -79,7 +116,7 @@ public struct Settling: Sendable {
 
     /// The least and the most that a figure of `pool` was over all passes; nil where it was never known.
     func range(of pool: Pool, _ figure: (HugetlbBalance) -> Int64?) -> ClosedRange<Int64>? {
-        let seen = balances.joined().filter { $0.pool == pool }.compactMap(figure)
+        let seen = accounts.flatMap(\.rows).filter { $0.pool == pool }.compactMap(figure)
         guard let least = seen.min(), let most = seen.max() else { return nil }
         return least...most
     }

@@ -80,14 +80,19 @@ public struct HugetlbMachine: Sendable {
         }
     }
 
-    /// Takes passes until `next` has enough of them. A saved tree stands still: its passes count as an hour apart.
-    /// - Parameter next: from all passes so far, how long to wait for another one, in seconds; nil for no more.
-    public func observe(next: ([HugetlbPass]) -> Double?) -> MachineObservation {
-        var passes = [pass(isThorough: false)]
+    /// Takes passes until `next` has enough of them. A saved tree stands still: its passes count as an hour apart, and none
+    /// of them looks for holders, which only system calls show.
+    /// - Parameters:
+    ///   - isPassive: leaves files alone: what they hold is then counted and not placed.
+    ///   - next: from all passes so far, what the next one is to do; nil for no more.
+    public func observe(isPassive: Bool = false, next: ([HugetlbPass]) -> NextPass?) -> MachineObservation {
+        var passes = [pass(isThorough: false, search: nil)]
         var waited = 0.0
-        while let pause = next(passes) {
-            if root.isLive { usleep(UInt32(pause * 1e6)) } else { waited += 3600 }
-            var pass = pass(isThorough: passes.last?.census?.mappedHeads(reached: false) ?? 0 > 0)
+        while let wanted = next(passes) {
+            if root.isLive { usleep(UInt32(wanted.pause * 1e6)) } else { waited += 3600 }
+            let search = wanted.search.flatMap { root.isLive ? ($0, isPassive) : nil }
+            var pass = pass(
+                isThorough: passes.last?.census?.mappedHeads(reached: false) ?? 0 > 0, search: search)
             pass.at += waited
             passes.append(pass)
         }
@@ -96,14 +101,22 @@ public struct HugetlbMachine: Sendable {
     }
 
     /// Counters, page tables, frames, counters: each is read as close to the next as it goes.
-    /// - Parameter isThorough: looks for processes that only share page tables, though none was seen that could.
-    private func pass(isThorough: Bool) -> HugetlbPass {
+    /// - Parameters:
+    ///   - isThorough: looks for processes that only share page tables, though none was seen that could.
+    ///   - search: how far to look for holders, and whether to leave their files alone.
+    private func pass(isThorough: Bool, search: (depth: HolderSearch.Depth, isPassive: Bool)?) -> HugetlbPass {
         var unread: [Unread] = []
         let before = ledger(unread: &unread)
         var walker = HugetlbWalker(self)
         walker.walkAll(isThorough: isThorough)
         var walk = walker.walk
         unread += walker.unread
+        let found = search.map { wanted in
+            var searcher = HolderSearcher(self, depth: wanted.depth, isPassive: wanted.isPassive)
+            searcher.search()
+            unread += searcher.unread
+            return searcher.found
+        }
         let census = census(reached: walker.reached, learned: walker.learned, unread: &unread)
         if let census {
             let reached = UInt64(walker.reached.count)
@@ -111,7 +124,7 @@ public struct HugetlbMachine: Sendable {
         }
         let after = ledger(unread: &unread)
         return HugetlbPass(
-            before: before, walk: walk, census: census, after: after, unread: unread, at: secondsIn)
+            before: before, walk: walk, search: found, census: census, after: after, unread: unread, at: secondsIn)
     }
 
     private func ledger(unread: inout [Unread]) -> Ledger {

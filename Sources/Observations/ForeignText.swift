@@ -1,8 +1,11 @@
 /// Text that somebody else chose: a process name, a path, a cgroup. Any bytes, kept as they came, shown only escaped.
-public struct ForeignText: Hashable, Sendable {
+public struct ForeignText: Hashable, Comparable, Sendable {
     public let bytes: [UInt8]
     public init(_ bytes: some Sequence<UInt8>) { self.bytes = Array(bytes) }
     public init(_ text: String) { bytes = Array(text.utf8) }
+
+    /// By bytes.
+    public static func < (left: Self, right: Self) -> Bool { left.bytes.lexicographicallyPrecedes(right.bytes) }
 
     /// As UTF-8, with U+FFFD for what is none. For formats that quote control characters themselves, such as JSON.
     public var repaired: String { String(decoding: bytes, as: UTF8.self) }

@@ -42,7 +42,10 @@ public struct PinSuspect: Hashable, Sendable {
 /// A private hugetlb mapping: what is not yet touched of it is reserved, unless it was made with MAP_NORESERVE.
 public struct PrivateMapping: Hashable, Sendable {
     public var process: PID
+    /// Address in the process. A child that was forked has the same mapping there, of the same file.
     public var start: UInt64
+    /// The file behind it: of anonymous memory one that the kernel made for this mapping.
+    public var file: HugetlbFile.Identity
     public var size: PageSize
     /// Its length. Unit: huge pages of `size`.
     public var pages: UInt64
@@ -50,8 +53,11 @@ public struct PrivateMapping: Hashable, Sendable {
     public var touched: UInt64
     /// Whether it was made with MAP_NORESERVE; nil where that was not read.
     public var isNoReserve: Bool?
-    public init(process: PID, start: UInt64, size: PageSize, pages: UInt64, touched: UInt64, isNoReserve: Bool?) {
-        (self.process, self.start, self.size) = (process, start, size)
+    public init(
+        process: PID, start: UInt64, file: HugetlbFile.Identity, size: PageSize, pages: UInt64, touched: UInt64,
+        isNoReserve: Bool?
+    ) {
+        (self.process, self.start, self.file, self.size) = (process, start, file, size)
         (self.pages, self.touched, self.isNoReserve) = (pages, touched, isNoReserve)
     }
 }

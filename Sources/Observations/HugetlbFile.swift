@@ -106,6 +106,11 @@ public struct HugetlbFile: Hashable, Sendable {
     /// Descriptors and mappings that lead to it, whether in `uses` or not.
     public var descriptors: UInt64
     public var mappings: UInt64
+    /// Distinct pages of it that page tables of walked processes lead to, by MAP_SHARED mappings: no more than a lower
+    /// bound. Unit: huge pages.
+    public var seenMapped: UInt64
+    /// Distinct pages of it that live MAP_SHARED mappings without MAP_NORESERVE cover, touched or not. Unit: huge pages.
+    public var covered: UInt64
     /// Nil where it was not looked at; `unplaced` then says why.
     public var frames: Frames?
     /// Why its pages have no node: `--passive`, or what the system answered.
@@ -120,6 +125,6 @@ public struct HugetlbFile: Hashable, Sendable {
     ) {
         (self.identity, self.kind, self.name, self.path, self.size) = (identity, kind, name, path, size)
         (self.length, self.pages, self.owner, self.modifiedAt) = (length, pages, owner, modifiedAt)
-        (uses, descriptors, mappings) = ([], 0, 0)
+        (uses, descriptors, mappings, seenMapped, covered) = ([], 0, 0, 0, 0)
     }
 }

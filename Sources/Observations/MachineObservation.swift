@@ -35,11 +35,21 @@ public struct HugetlbPass: Hashable, Sendable {
     public var at: Double
 
     public init(
-        before: Ledger, walk: HugetlbWalk, census: HugetlbCensus?, after: Ledger, unread: [Unread], at: Double
+        before: Ledger, walk: HugetlbWalk, search: HolderSearch? = nil, census: HugetlbCensus?, after: Ledger,
+        unread: [Unread], at: Double
     ) {
-        (self.before, self.walk, self.census, self.after) = (before, walk, census, after)
+        (self.before, self.walk, self.search, self.census, self.after) = (before, walk, search, census, after)
         (self.unread, self.at) = (unread, at)
     }
+}
+
+/// What the next pass is asked for.
+public struct NextPass: Hashable, Sendable {
+    /// How long to wait before it. Unit: seconds.
+    public var pause: Double
+    /// How far to look for holders; nil for not at all.
+    public var search: HolderSearch.Depth?
+    public init(pause: Double, search: HolderSearch.Depth?) { (self.pause, self.search) = (pause, search) }
 }
 
 /// The running kernel's release and the host's name, as the kernel gives them.

@@ -42,8 +42,8 @@ private struct Document: Encodable {
     let pools: [Row]
     let totals: [Total]
     let processes: [Process]
-    let holders: [Never] = []
-    let reservations: [Never] = []
+    let holders: [HolderRow]
+    let reservations: [ReservationRow]
     let findings: [Finding]
 
     init(_ report: AuditReport, version: String) {
@@ -56,6 +56,8 @@ private struct Document: Encodable {
         pools = report.pools.map(Row.init)
         totals = report.totals.map(Total.init)
         processes = report.processes.map(Process.init)
+        holders = report.holders.map { HolderRow($0, search: report.search) }
+        reservations = report.reservations.map(ReservationRow.init)
         findings = report.findings.map(Finding.init)
     }
 
@@ -80,6 +82,8 @@ private struct Document: Encodable {
         let vanished: UInt64
         let refusedSharers: UInt64
         let comparedWithLibnuma: UInt64
+        /// How far a search for holders went; null where none was needed.
+        let search: OrNull<Search>
         let frameWordsRead: OrNull<UInt64>
         let censusSeconds: OrNull<Double>
         init(_ report: AuditReport) {
@@ -89,12 +93,23 @@ private struct Document: Encodable {
             view = report.unread.isEmpty ? "full" : "partial"
             (processes, vanished) = (report.walk.processesSeen, report.walk.vanished)
             (refusedSharers, comparedWithLibnuma) = (report.walk.refusedSharers, report.walk.pagesCompared)
+            search = OrNull(report.search.map(Search.init))
             frameWordsRead = OrNull(report.wordsRead)
             censusSeconds = OrNull(report.censusSeconds.map(Self.microseconds))
         }
 
         /// No more digits than the clock is worth.
         private static func microseconds(_ seconds: Double) -> Double { (seconds * 1e6).rounded() / 1e6 }
+    }
+
+    struct Search: Encodable {
+        let mountNamespaces: UInt64
+        let ipcNamespaces: UInt64
+        let descriptors: UInt64
+        init(_ search: HolderSearch) {
+            (mountNamespaces, ipcNamespaces) = (search.mountNamespaces, search.ipcNamespaces)
+            descriptors = search.descriptors
+        }
     }
 
     struct Unread: Encodable {

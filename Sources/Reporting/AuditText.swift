@@ -10,6 +10,7 @@ public struct AuditText {
     /// What fits on a screen; `--format json` has the rest.
     private static let mostProcesses = 10
     private static let mostFindings = 12
+    private static let mostReservations = 5
     /// With evidence and remedy; the others have one line each.
     private static let mostInFull = 3
     private static let mostEvidence = 4
@@ -21,7 +22,7 @@ public struct AuditText {
     }
 
     public var text: String {
-        [[verdict], equation, processes, findings, [footer]].filter { !$0.isEmpty }
+        [[verdict], equation, processes, holders, findings, [footer]].filter { !$0.isEmpty }
             .map { $0.joined(separator: "\n") }.joined(separator: "\n\n") + "\n"
     }
 
@@ -102,6 +103,18 @@ public struct AuditText {
 
     private func list(_ processes: [PID]) -> String { processes.map(\.description).joined(separator: ", ") }
 
+    private var holders: [String] {
+        let groups = report.groups.sorted { $1.bytes < $0.bytes }
+        let reserved = report.reservations.prefix(Self.mostReservations).map { reservation in
+            let process = reservation.process.map { " of process \($0)" } ?? ""
+            return "reserved and not touched: \(reservation.pages) x \(reservation.size), \(reservation.kind.rawValue) "
+                + "\(reservation.name.escaped(limit: Self.longestName))\(process)"
+        }
+        let more = report.reservations.count - Self.mostReservations
+        return HolderTable(groups: groups, search: report.search, limit: Self.mostProcesses).lines + reserved
+            + (more > 0 ? ["and \(more) more reservations: --format json lists all"] : [])
+    }
+
     private var findings: [String] {
         let more = report.findings.count - Self.mostFindings
         return report.findings.prefix(Self.mostInFull).map(block)
@@ -136,6 +149,9 @@ public struct AuditText {
         if walk.vanished > 0 { parts.append("\(walk.vanished) ended meanwhile") }
         if walk.refusedSharers > 0 {
             parts.append("\(walk.refusedSharers) would not say whether they share page tables")
+        }
+        if let search = report.search {
+            parts.append("\(search.descriptors) descriptors, \(search.mountNamespaces) mount namespaces")
         }
         if !report.isSettled { parts.append("not settled") }
         return parts.joined(separator: ", ")

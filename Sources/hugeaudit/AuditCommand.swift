@@ -37,6 +37,12 @@ struct AuditCommand: ParsableCommand {
     @Option(help: ArgumentHelp("List only this process; can be repeated.", valueName: "PID"))
     var pid: [Int32] = []
 
+    @Flag(
+        help: """
+            Do not map files that nobody maps in order to see on which nodes their pages are; count them only.
+            """)
+    var passive = false
+
     @Flag(name: .shortAndLong, help: "Print nothing: the exit status tells.")
     var quiet = false
 
@@ -50,7 +56,7 @@ struct AuditCommand: ParsableCommand {
     func run() throws {
         let machine = try openMachine()
         let scope = try scope(of: machine)
-        let observation = machine.observe { passes in
+        let observation = machine.observe(isPassive: passive) { passes in
             Settling(passes, nodes: machine.nodes, host: machine.host).next
         }
         let report = AuditReport(judging: observation, scope: scope, failOn: failOn)

@@ -135,7 +135,7 @@ private func shorten(_ parts: inout [FixtureTree.Part]) {
 /// What an audit of the tree saw; nil where the tree was refused, with an error that names a path below it.
 private func observation(of tree: FixtureTree, passes: Int = 1) throws -> MachineObservation? {
     do throws(KernelFileError) {
-        return try HugetlbMachine(tree.root).observe { $0.count < passes ? 0 : nil }
+        return try HugetlbMachine(tree.root).observe { $0.count < passes ? NextPass(pause: 0, search: .suspects) : nil }
     } catch {
         #expect(error.path.starts(with: tree.root.directory))
         #expect(!error.reason.isEmpty)

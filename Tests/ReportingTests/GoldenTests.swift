@@ -42,7 +42,7 @@ struct GoldenTests {
                 #expect(
                     !(try SchemaCheck.complaints(about: document.replacing(right, with: wrong)).isEmpty), "\(wrong)")
             }
-        } catch let reason as Holder.Unavailable { try Test.cancel("\(reason)") }
+        } catch let reason as TestSupport.Holder.Unavailable { try Test.cancel("\(reason)") }
         #expect(files.count >= Self.saved.count)
     }
 

@@ -1,0 +1,3 @@
+import Observations
+
+func shellQuoted(_ text: ForeignText) -> String { "'\(text.repaired)'" }

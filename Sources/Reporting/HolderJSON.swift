@@ -1,0 +1,73 @@
+import Audit
+import FoundationEssentials
+import Observations
+import PageModel
+
+/// One entry of `holders[]`, in every document that has them.
+struct HolderRow: Encodable {
+    let kind: String
+    let name: String
+    /// By which it can be removed; null for what is no linked file.
+    let path: OrNull<String>
+    let pageSize: UInt64
+    /// Those that no page table leads to.
+    let pages: UInt64
+    /// All that it has; null for what is no file.
+    let total: OrNull<UInt64>
+    let nodes: OrNull<[Place]>
+    let pids: [Int32]
+    let inode: OrNull<UInt64>
+    let user: OrNull<String>
+    let since: OrNull<String>
+    let finding: String
+    let owners: [Owner]
+
+    struct Place: Encodable {
+        let node: Int
+        let pages: UInt64
+    }
+
+    struct Owner: Encodable {
+        let pid: Int32
+        let name: String
+        let user: String
+        let cgroup: String
+    }
+
+    init(_ holder: Holder, search: HolderSearch?) {
+        (kind, name) = (holder.kind.rawValue, holder.name.repaired)
+        path = OrNull(holder.file?.path?.repaired)
+        (pageSize, pages, total) = (holder.size.bytes, holder.pages, OrNull(holder.file?.pages))
+        nodes = OrNull(
+            holder.nodes.map { places in
+                places.compactMap { place in place.node.map { Place(node: $0.rawValue, pages: place.pages) } }
+            })
+        pids = holder.processes.map(\.rawValue)
+        inode = OrNull(holder.file?.identity.inode)
+        user = OrNull(holder.file?.owner.repaired)
+        since = OrNull(holder.since.map { Date(timeIntervalSince1970: $0).ISO8601Format() })
+        finding = holder.findingID.rawValue
+        owners = holder.processes.compactMap { pid in
+            search?.identities[pid].map { identity in
+                Owner(
+                    pid: pid.rawValue, name: identity.name.repaired, user: identity.user.repaired,
+                    cgroup: identity.cgroup.repaired)
+            }
+        }
+    }
+}
+
+/// One entry of `reservations[]`.
+struct ReservationRow: Encodable {
+    let kind: String
+    let name: String
+    let pid: OrNull<Int32>
+    let pageSize: UInt64
+    let pages: UInt64
+
+    init(_ reservation: Reservation) {
+        (kind, name) = (reservation.kind.rawValue, reservation.name.repaired)
+        pid = OrNull(reservation.process?.rawValue)
+        (pageSize, pages) = (reservation.size.bytes, reservation.pages)
+    }
+}
