@@ -58,9 +58,10 @@ private struct Share {
     mutating func add(_ files: [HugetlbFile]) {
         var unplaced: UInt64 = 0
         for row in rows { held[row.pool] = 0 }
-        for file in files {
+        // What may be no huge pages at all comes last, and only as far as something is left.
+        for file in files.filter(\.isProven) + files.filter({ !$0.isProven }) {
             let (pages, nodes) = file.held
-            guard pages > 0 else { continue }
+            guard pages > 0, file.isProven || unplaced &+ pages <= restInAll else { continue }
             guard let nodes else {
                 holders.append(Holder(file, pages: pages, nodes: nil))
                 unplaced &+= pages
@@ -194,9 +195,8 @@ extension PinSuspect {
     /// It may keep anonymous pages.
     fileprivate var canPin: Bool {
         switch kind {
-        case .device, .pinned, .pipe: true
+        case .device, .pinned, .locked, .pipe, .ioUring: true
         case .socket: false
-        case .ioUring(_, let isMapped): !isMapped
         }
     }
 

@@ -146,7 +146,8 @@ extension HolderSearch {
             Evidence(
                 .holders, "/proc",
                 "\(descriptors) descriptors, \(mounts.count) hugetlbfs mounts in \(mountNamespaces) mount namespaces and "
-                    + "\(ipcNamespaces) IPC namespaces were looked at")
+                    + "\(ipcNamespaces) IPC namespaces were looked at"
+                    + (refused > 0 ? "; \(refused) times a process refused to be" : ""))
         ]
     }
 
@@ -191,6 +192,7 @@ extension PinSuspect {
         case .socket(let count): "\(count) \(count == 1 ? "descriptor is" : "descriptors are") under way to it"
         case .device(let name): "\(name.escaped(limit: 60)), which can pin memory"
         case .pinned(let bytes): "VmPin is \(ByteCount(bytes))"
+        case .locked(let bytes): "VmLck is \(ByteCount(bytes)), beside a device that can pin memory"
         case .pipe: "a pipe, which vmsplice can have filled with pages"
         }
     }

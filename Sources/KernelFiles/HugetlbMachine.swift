@@ -112,7 +112,9 @@ public struct HugetlbMachine: Sendable {
         var walk = walker.walk
         unread += walker.unread
         let found = search.map { wanted in
-            var searcher = HolderSearcher(self, depth: wanted.depth, isPassive: wanted.isPassive)
+            var searcher = HolderSearcher(
+                self, after: walker, depth: wanted.depth, isPassive: wanted.isPassive,
+                isAboutReservations: before.global.values.contains { $0.reservedHugepages != 0 })
             searcher.search()
             unread += searcher.unread
             return searcher.found

@@ -16,6 +16,8 @@ struct HugetlbWalker: ~Copyable {
     var unread: [Unread] = []
     /// Where the pages of files are that more than one process may map.
     var files: [SharedFilePages.Identity: SharedFilePages] = [:]
+    /// Every process with an address space that let its status be read, ascending.
+    private(set) var owners: [Owner] = []
     /// Some mapping was seen that other processes could share the page tables of.
     var canBeShared = false
     var disagreements: [NodeDisagreement: UInt64] = [:]
@@ -33,15 +35,15 @@ struct HugetlbWalker: ~Copyable {
         let processes: [PID]
         do { processes = try root.processes() } catch { return unread.note(.pageTables, "the processes", error) }
         walk.processesSeen = UInt64(processes.count)
-        var others: [Owner] = []
         var siblings: [PID: [PID]] = [:]
         var spaces = AddressSpaces()
         var buffer: [UInt8] = []
         for pid in processes {
             do {
                 guard let owner = try owner(pid, buffer: &buffer) else { continue }
+                owners.append(owner)
                 if owner.status.hugetlbBytes == 0 {
-                    others.append(owner)
+                    continue
                 } else if root.isLive, case let leader = spaces.leader(of: owner.task), leader != owner.task {
                     siblings[leader, default: []].append(pid)
                 } else {
@@ -53,7 +55,7 @@ struct HugetlbWalker: ~Copyable {
             walk.processes[index].siblings = siblings[walk.processes[index].pid] ?? []
         }
         if canBeShared || isThorough {
-            for owner in others {
+            for owner in owners where owner.status.hugetlbBytes == 0 {
                 do { try add(owner, isThorough ? .all : .shareable) } catch {
                     walk.refusedSharers += hasEnded(owner.pid, error) ? 0 : 1
                 }

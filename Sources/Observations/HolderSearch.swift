@@ -29,9 +29,11 @@ public struct PinSuspect: Hashable, Sendable {
         /// `VmPin` of its status. Unit: bytes.
         case pinned(UInt64)
         case pipe
+        /// `VmLck` of the status of a process that has such a device: some of them pin memory under this name. Unit: bytes.
+        case locked(UInt64)
     }
     public var process: PID
-    /// Nil for `pinned`.
+    /// Nil for `pinned` and `locked`.
     public var descriptor: Int32?
     public var kind: Kind
     public init(_ process: PID, descriptor: Int32?, _ kind: Kind) {
@@ -101,6 +103,8 @@ public struct HolderSearch: Hashable, Sendable {
     public var ipcNamespaces: UInt64 = 0
     /// Descriptors that were looked at.
     public var descriptors: UInt64 = 0
+    /// Times that a process or a namespace would not show what it has. Matters only where pages stay without a name.
+    public var refused: UInt64 = 0
 
     public init(depth: Depth) { self.depth = depth }
 }

@@ -111,6 +111,9 @@ public struct HugetlbFile: Hashable, Sendable {
     public var seenMapped: UInt64
     /// Distinct pages of it that live MAP_SHARED mappings without MAP_NORESERVE cover, touched or not. Unit: huge pages.
     public var covered: UInt64
+    /// False for a System V segment that nobody was seen to map and that was not looked at: nothing but a look at it tells
+    /// whether it is of huge pages.
+    public var isProven: Bool
     /// Nil where it was not looked at; `unplaced` then says why.
     public var frames: Frames?
     /// Why its pages have no node: `--passive`, or what the system answered.
@@ -125,6 +128,6 @@ public struct HugetlbFile: Hashable, Sendable {
     ) {
         (self.identity, self.kind, self.name, self.path, self.size) = (identity, kind, name, path, size)
         (self.length, self.pages, self.owner, self.modifiedAt) = (length, pages, owner, modifiedAt)
-        (uses, descriptors, mappings, seenMapped, covered) = ([], 0, 0, 0, 0)
+        (uses, descriptors, mappings, seenMapped, covered, isProven) = ([], 0, 0, 0, 0, true)
     }
 }

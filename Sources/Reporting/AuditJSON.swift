@@ -106,9 +106,10 @@ private struct Document: Encodable {
         let mountNamespaces: UInt64
         let ipcNamespaces: UInt64
         let descriptors: UInt64
+        let refused: UInt64
         init(_ search: HolderSearch) {
             (mountNamespaces, ipcNamespaces) = (search.mountNamespaces, search.ipcNamespaces)
-            descriptors = search.descriptors
+            (descriptors, refused) = (search.descriptors, search.refused)
         }
     }
 

@@ -1,0 +1,175 @@
+import Observations
+import PageModel
+import Testing
+
+@testable import Audit
+
+private let size = PageSize(bytes: 2 << 20)!
+private let internalDevice = DeviceNumber(major: 0, minor: 15)
+
+/// A machine of nodes with `used` pages in use, of which `anonymous` are in no page table and belong to no file.
+private func pass(used: [UInt64], anonymous: [UInt64] = [], search: HolderSearch?) -> HugetlbPass {
+    var census = HugetlbCensus()
+    var nodes: [Pool: NodeHugepages] = [:]
+    for (node, used) in used.enumerated() {
+        let id = NodeID(node)
+        let pinned = node < anonymous.count ? anonymous[node] : 0
+        census.add(
+            100 - pinned, of: .init(node: id, size: size, head: [.huge, .compoundHead], isReached: false))
+        census.add(
+            pinned, of: .init(node: id, size: size, head: [.huge, .compoundHead, .anon], isReached: false))
+        nodes[Pool(node: id, size: size)] = NodeHugepages(
+            nrHugepages: 100, freeHugepages: 100 - used, surplusHugepages: 0)
+    }
+    let ledger = Ledger(global: [:], nodes: nodes)
+    return HugetlbPass(
+        before: ledger, walk: HugetlbWalk(), search: search, census: census, after: ledger, unread: [], at: 0)
+}
+
+private func account(used: [UInt64], anonymous: [UInt64] = [], _ search: HolderSearch) -> PassAccount {
+    PassAccount(pass(used: used, anonymous: anonymous, search: search), nodes: used.indices.map { NodeID($0) })
+}
+
+private func file(_ inode: UInt64, pages: UInt64, kind: HugetlbFile.Kind = .memfd) -> HugetlbFile {
+    HugetlbFile(
+        identity: .init(device: internalDevice, inode: inode), kind: kind, name: ForeignText("/memfd:\(inode)"),
+        size: size, length: size.bytes * pages, pages: pages, owner: ForeignText("root"))
+}
+
+private func placed(_ inode: UInt64, on nodes: [UInt64], mapped: UInt64 = 0) -> HugetlbFile {
+    var file = file(inode, pages: nodes.reduce(mapped, +))
+    file.frames = .init(
+        mapped: mapped,
+        unmapped: nodes.enumerated().filter { $0.element > 0 }
+            .map { Placement(node: NodeID($0.offset), size: size, pages: $0.element) })
+    return file
+}
+
+private func search(
+    _ files: [HugetlbFile], _ suspects: [PinSuspect] = [], depth: HolderSearch.Depth = .files
+) -> HolderSearch {
+    var search = HolderSearch(depth: depth)
+    (search.files, search.suspects) = (files, suspects)
+    return search
+}
+
+private func ring(_ process: Int32, pages: UInt64, isMapped: Bool = false) -> PinSuspect {
+    let start: UInt64 = 0x7f00_0000_0000
+    return PinSuspect(
+        PID(process), descriptor: 5, .ioUring(buffer: start..<start + size.bytes * pages, isMapped: isMapped))
+}
+
+@Suite struct HeldAccountTests {
+    /// A file's place is where its frames are; what others map of it is none of the holder's.
+    @Test func placedFilesCloseTheEquation() {
+        let account = account(used: [7, 5], search([placed(1, on: [4, 5]), placed(2, on: [3, 0], mapped: 9)]))
+        #expect(account.rows.map(\.held) == [7, 5])
+        #expect(account.rows.map(\.unexplained) == [0, 0])
+        #expect(account.isClosed)
+        #expect(account.held?.holders.map(\.pages) == [9, 3])
+    }
+
+    /// One that could not be placed accounts for all that is left, or for what one node has left, and else for no node.
+    @Test(
+        arguments: [
+            ([6, 3], 9, [6, 3], [0, 0], 0), ([6, 0], 4, [4, 0], [2, 0], 0), ([6, 3], 4, [nil, nil], [nil, nil], 5),
+        ] as [([UInt64], UInt64, [UInt64?], [Int64?], UInt64)])
+    func filesWithoutAPlace(
+        used: [UInt64], pages: UInt64, held: [UInt64?], unexplained: [Int64?], unlocated: UInt64
+    ) {
+        let account = account(used: used, search([file(1, pages: pages)]))
+        #expect(account.rows.map(\.held) == held)
+        #expect(account.rows.map(\.unexplained) == unexplained)
+        #expect(account.held?.unlocated[size] ?? 0 == unlocated)
+        #expect(account.isClosed == (unlocated == 0 && unexplained.allSatisfy { $0 == 0 }))
+    }
+
+    /// A segment that nobody looked at is believed only where pages lack a name, and not in place of a file's.
+    @Test(arguments: [(10, true), (4, false)] as [(UInt64, Bool)])
+    func guesses(used: UInt64, isTaken: Bool) {
+        let segment = HugetlbFile.Segment(key: 1, id: 7, creator: PID(1), lastUser: PID(1), attached: 0)
+        var guess = file(7, pages: 6, kind: .systemV(segment))
+        guess.isProven = false
+        let account = account(used: [used], search([guess, placed(1, on: [4])]))
+        #expect(account.held?.holders.contains { $0.kind == .sharedMemory } == isTaken)
+        #expect(account.rows.map(\.unexplained) == [0])
+    }
+
+    /// Anonymous pages without a mapping are a buffer's that has none either, no more than it is long, then the kernel's.
+    @Test func pinsGoToLostBuffers() {
+        let suspects = [ring(9, pages: 3), ring(8, pages: 50, isMapped: true)]
+        let account = account(used: [5], anonymous: [5], search([], suspects, depth: .suspects))
+        #expect(account.held?.holders.map(\.kind) == [.ioUring, .kernel])
+        #expect(account.held?.holders.map(\.pages) == [3, 2])
+        #expect(account.held?.holders[0].processes == [PID(9)])
+        #expect(account.held?.holders[0].nodes == [Placement(node: NodeID(0), size: size, pages: 3)])
+        #expect(account.rows[0].suspected == 5)
+        #expect(account.rows[0].unexplained == 0)
+    }
+
+    /// Of pages on several nodes it cannot be told which a buffer keeps, unless it keeps all.
+    @Test(arguments: [(4, nil), (6, [4, 2])] as [(UInt64, [UInt64]?)])
+    func pinsOnSeveralNodes(length: UInt64, nodes: [UInt64]?) {
+        let account = account(
+            used: [4, 2], anonymous: [4, 2], search([], [ring(9, pages: length)], depth: .suspects))
+        let holder = account.held?.holders.first { $0.kind == .ioUring }
+        #expect(holder?.pages == length)
+        #expect(holder?.nodes?.map(\.pages) == nodes)
+        #expect(account.rows.map(\.unexplained) == [0, 0])
+    }
+
+    /// Pages of files that nobody has can be under way over a socket, if there is one; if not, they have no name.
+    @Test(arguments: [true, false]) func descriptorsUnderWay(isThere: Bool) {
+        let sockets = [PinSuspect(PID(4), descriptor: 3, .socket(inFlight: 1))]
+        let account = account(
+            used: [9, 2], search([placed(1, on: [4, 0])], isThere ? sockets : [], depth: .suspects))
+        #expect(account.rows.map(\.unexplained) == (isThere ? [0, 0] : [5, 2]))
+        let holder = account.held?.holders.first { $0.kind == .socket }
+        #expect(holder?.nodes?.map(\.pages) == (isThere ? [5, 2] : nil))
+        #expect(holder?.processes == (isThere ? [PID(4)] : nil))
+    }
+
+    /// More held than in use is a contradiction, and not hidden.
+    @Test func tooMuchHeldIsNegative() {
+        #expect(account(used: [3], search([placed(1, on: [5])])).rows.map(\.unexplained) == [-2])
+    }
+}
+
+@Suite struct HolderGroupTests {
+    private func linked(_ name: String, since: Double, uses: [HugetlbFile.Use] = []) -> Holder {
+        var file = file(UInt64(since), pages: 2, kind: .linked)
+        (file.name, file.path, file.modifiedAt) = (ForeignText(name), ForeignText(name), since)
+        (file.uses, file.descriptors) = (uses, UInt64(uses.count))
+        return Holder(file, pages: 2, nodes: [Placement(node: NodeID(0), size: size, pages: 2)])
+    }
+
+    /// Files whose names differ in a number are one group, the oldest group first; others and those in use stand alone.
+    @Test func namesThatDifferInANumber() {
+        let holders = [
+            linked("/huge/rtemap_10", since: 5), linked("/huge/rtemap_2", since: 3), linked("/huge/rtemap_7", since: 9),
+            linked("/huge/other", since: 4), linked("/huge/pair1", since: 1), linked("/huge/pair2", since: 2),
+            linked("/huge/rtemap_8", since: 6, uses: [.init(PID(3), .descriptor(4))]),
+        ]
+        let groups = HolderGroup.groups(of: holders)
+        #expect(
+            groups.map(\.name.repaired) == [
+                "/huge/pair1", "/huge/pair2", "/huge/rtemap_*", "/huge/other", "/huge/rtemap_8",
+            ])
+        #expect(groups.map(\.finding) == [.orphanFile, .orphanFile, .orphanFile, .orphanFile, .fileUnmapped])
+        #expect(groups[2].pages == 6)
+        #expect(groups[2].nodes?.map(\.pages) == [6])
+    }
+
+    /// A pattern is offered only where it takes nothing else.
+    @Test(arguments: [false, true]) func manyFilesAreRemovedByPatternIfNothingElseFits(isOtherInUse: Bool) {
+        let holders = (0..<20).map { linked("/huge/a b_\($0)", since: Double($0)) }
+        var search = search(holders.compactMap(\.file))
+        if isOtherInUse {
+            search.files += [linked("/huge/a b_x", since: 77).file].compactMap { $0 }
+        }
+        let remedy = HolderGroup.groups(of: holders)[0].remedy(search)
+        #expect(remedy.hasPrefix("find ") == !isOtherInUse)
+        #expect(remedy.contains("'a b_*'") == !isOtherInUse)
+        #expect(remedy.hasPrefix("rm -- '/huge/a b_0' ") == isOtherInUse)
+    }
+}

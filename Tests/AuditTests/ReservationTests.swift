@@ -1,0 +1,104 @@
+import Observations
+import PageModel
+import Testing
+
+@testable import Audit
+
+private let size = PageSize(bytes: 2 << 20)!
+private let mountDevice = DeviceNumber(major: 0, minor: 40)
+
+private func file(
+    _ inode: UInt64, length: UInt64, pages: UInt64, covered: UInt64 = 0, kind: HugetlbFile.Kind = .linked
+) -> HugetlbFile {
+    var file = HugetlbFile(
+        identity: .init(device: mountDevice, inode: inode), kind: kind, name: ForeignText("f\(inode)"), size: size,
+        length: length * size.bytes, pages: pages, owner: ForeignText("root"))
+    file.covered = covered
+    return file
+}
+
+private func mapping(_ process: Int32, inode: UInt64, pages: UInt64, touched: UInt64) -> PrivateMapping {
+    PrivateMapping(
+        process: PID(process), start: 0x4000_0000, file: .init(device: mountDevice, inode: inode), size: size,
+        pages: pages, touched: touched, isNoReserve: nil)
+}
+
+private func account(
+    reserved: Int64, files: [HugetlbFile] = [], mappings: [PrivateMapping] = [], minimum: UInt64 = 0
+) -> ReservationAccount {
+    var search = HolderSearch(depth: .files)
+    (search.files, search.privateMappings) = (files, mappings)
+    if minimum > 0 {
+        search.mounts = [
+            HugetlbMount(
+                device: mountDevice, folder: ForeignText("/huge"), through: nil, size: size, minimum: minimum)
+        ]
+    }
+    let counts = NodeHugepages(nrHugepages: 100, freeHugepages: 50, surplusHugepages: 0)
+    return ReservationAccount(search, global: [size: GlobalHugepages(counts: counts, reservedHugepages: reserved)])
+}
+
+extension ReservationAccount {
+    fileprivate var figures: [String] { reservations.map { "\($0.kind.rawValue) \($0.name.repaired) \($0.pages)" } }
+}
+
+@Suite struct ReservationTests {
+    @Test func untouchedPagesOfPrivateMappings() {
+        let account = account(reserved: 6, mappings: [mapping(3, inode: 1, pages: 10, touched: 4)])
+        #expect(account.reservations.map(\.pages) == [6])
+        #expect(account.reservations.map(\.process) == [PID(3)])
+        #expect(account.unexplained.isEmpty)
+    }
+
+    /// A child has the mapping and not the promise; another mapping of the same file has its own.
+    @Test func forkCopiesNoReservation() {
+        let copies = [mapping(3, inode: 1, pages: 10, touched: 4), mapping(4, inode: 1, pages: 10, touched: 4)]
+        #expect(account(reserved: 6, mappings: copies).reservations.map(\.process) == [PID(3)])
+    }
+
+    @Test func noReserveHasNone() {
+        var mapping = mapping(3, inode: 1, pages: 10, touched: 4)
+        mapping.isNoReserve = true
+        #expect(account(reserved: 0, mappings: [mapping]).reservations.isEmpty)
+    }
+
+    /// What mappings cover of a file and it does not have; and what was mapped once, as far as it has holes.
+    @Test func filesAndTheirInodes() {
+        #expect(account(reserved: 5, files: [file(1, length: 8, pages: 3, covered: 8)]).figures == ["file f1 5"])
+        #expect(account(reserved: 4, files: [file(1, length: 8, pages: 3)]).figures == ["file f1 4"])
+        let two = [file(1, length: 8, pages: 3), file(2, length: 9, pages: 0)]
+        #expect(account(reserved: 4, files: two).figures == ["file f1 or 1 other file with holes 4"])
+        let all = account(reserved: 15, files: two)
+        #expect(all.figures == ["file f2 9", "file f1 5"])
+        #expect(all.unexplained == [size: 1])
+    }
+
+    @Test func aSegmentIsReservedAsAWhole() {
+        let segment = HugetlbFile.Segment(key: 1, id: 7, creator: PID(1), lastUser: PID(1), attached: 0)
+        let account = account(reserved: 3, files: [file(7, length: 4, pages: 1, kind: .systemV(segment))])
+        #expect(account.figures == ["sharedMemory f7 3"])
+    }
+
+    /// What the mount's files have and were promised is part of what it reserves.
+    @Test func aMountReservesItsMinimum() {
+        #expect(account(reserved: 10, minimum: 10).figures == ["mount /huge 10"])
+        let account = account(reserved: 7, files: [file(1, length: 5, pages: 3, covered: 5)], minimum: 10)
+        #expect(account.figures == ["mount /huge 5", "file f1 2"])
+        #expect(account.unexplained.isEmpty)
+    }
+
+    @Test func theRestIsUnexplained() {
+        #expect(account(reserved: 9, mappings: [mapping(3, inode: 1, pages: 10, touched: 4)]).unexplained == [size: 3])
+    }
+
+    /// Each private page that only a pin keeps makes the kernel's count too small by one, down below zero.
+    @Test(
+        arguments: [
+            (6, 0, 6), (4, 2, 6), (-2, 2, 0), (-2, 0, nil), (5, 9, 6),
+        ] as [(Int64, UInt64, UInt64?)])
+    func promisedInSpiteOfPins(counted: Int64, pinned: UInt64, promised: UInt64?) {
+        let mappings = counted < 0 ? [] : [mapping(3, inode: 1, pages: 10, touched: 4)]
+        #expect(
+            account(reserved: counted, mappings: mappings).promised(size, counted: counted, pinned: pinned) == promised)
+    }
+}
