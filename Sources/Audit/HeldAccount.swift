@@ -25,7 +25,7 @@ struct HeldAccount {
         for size in Set(rows.map(\.pool.size)) {
             var share = Share(rows.filter { $0.pool.size == size && $0.unexplained != nil }, size: size)
             share.add(search.files.filter { $0.size == size })
-            share.add(search.suspects)
+            if search.depth == .suspects { share.add(search.suspects) }
             holders += share.holders
             suspected.merge(share.suspected) { $1 }
             held.merge(share.held) { $1 }

@@ -44,7 +44,7 @@ struct HolderFindings {
         case .partlyMapped: "in no page table, and kept by \(subject), which \(people) maps"
         default:
             "kept by \(subject) alone"
-                + (group.processes.isEmpty ? "; no process could be made out" : "; suspected: \(people)")
+                + (group.processes.isEmpty ? "; no process could be made out" : "; perhaps \(people) has them")
         }
     }
 

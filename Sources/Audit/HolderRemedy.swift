@@ -67,6 +67,12 @@ extension HolderGroup {
     private func ending(_ search: HolderSearch) -> String {
         guard let first = processes.first else { return Remedy.kernelPins }
         let shown = processes.prefix(Self.mostNamed)
+        // Of several that may be innocent none is named in a command.
+        if holders[0].isSuspected, processes.count > 1 {
+            let list = shown.map(\.description).joined(separator: ", ")
+            let more = processes.count > shown.count ? " and \(processes.count - shown.count) more" : ""
+            return "Find out which of the processes \(list)\(more) keeps them; ending it frees \(ByteCount(bytes))"
+        }
         let name = search.identities[first]?.name.escaped(limit: 40) ?? ""
         let others = processes.count - 1
         let who = others == 0 ? name : "\(name) and \(others) more"

@@ -125,15 +125,13 @@ extension HolderSearcher {
     private mutating func meet(_ mappings: [Mapping], of owner: HugetlbWalker.Owner) throws(KernelFileError) {
         let noReserve = isAboutReservations ? noReserveMappings(among: mappings, of: owner) : []
         for mapping in mappings {
-            guard let device = mapping.deviceNumber, let size = sizes[device] else { continue }
             let start = mapping.addresses.lowerBound
-            let identity = HugetlbFile.Identity(
-                mapping, device
-            ) { machine.root.namespace(.ipc, of: owner.folder) }
+            let found = HugetlbFile.Identity(mapping) { machine.root.namespace(.ipc, of: owner.folder) }
+            guard let identity = found, let size = sizes[identity.device] else { continue }
             if !mapping.isShared, isAboutReservations {
                 let touched = try machine.root.pagemap(of: owner.folder).ownPages(
                     in: mapping.addresses, of: size, base: machine.base)
-                found.privateMappings.append(
+                self.found.privateMappings.append(
                     PrivateMapping(
                         process: owner.pid, start: start, file: identity, size: size,
                         pages: UInt64(mapping.addresses.count) / size.bytes, touched: touched,
@@ -145,7 +143,7 @@ extension HolderSearcher {
             if sightings[identity] == nil {
                 guard let status = status(of: mapping, owner) else { continue }
                 meet(status, size, identity, by: way, use: HugetlbFile.Use(owner.pid, .mapping(start))) {
-                    mapping.name.unescapingNewlines
+                    ForeignText(unescaping: mapping.name.bytes)
                 }
             } else {
                 sightings[identity]?.add(way, HugetlbFile.Use(owner.pid, .mapping(start)))
@@ -185,29 +183,31 @@ extension HolderSearcher {
         let namespaces = root.namespaces(.ipc, of: owners.map(\.folder)).all
         found.ipcNamespaces = UInt64(namespaces.count)
         for namespace in namespaces {
-            var segments: [SharedMemorySegment] = []
-            var through: String?
+            let through = namespace.inode == ownIPC ? nil : namespace.processes.first
             do {
-                if namespace.inode == ownIPC {
-                    try root.sharedMemorySegments { segments.append($0) }
-                } else {
-                    guard let process = namespace.processes.first else { continue }
-                    through = process
-                    let descriptor = try root.openNamespace(.ipc, of: process)
-                    defer { try? descriptor.close() }
-                    let table = try FramePlacer.sharedMemoryTable(in: descriptor)
-                    do {
-                        try table.eachLine { line throws(FormatError) in
-                            try SharedMemorySegment.parse(line) { segments.append($0) }
-                        }
-                    } catch { throw KernelFileError(root.path("proc/sysvipc/shm"), error) }
-                }
+                for segment in try segments(through: through) { meet(segment, in: namespace.inode, through: through) }
             } catch {
                 if !error.isEnd { note("the System V segments of an IPC namespace", error) }
-                continue
             }
-            for segment in segments { meet(segment, in: namespace.inode, through: through) }
         }
+    }
+
+    /// - Parameter process: one in the namespace that is meant; nil for the audit's own.
+    private func segments(through process: String?) throws(KernelFileError) -> [SharedMemorySegment] {
+        var segments: [SharedMemorySegment] = []
+        guard let process else {
+            try machine.root.sharedMemorySegments { segments.append($0) }
+            return segments
+        }
+        let namespace = try machine.root.openNamespace(.ipc, of: process)
+        defer { try? namespace.close() }
+        let table = try FramePlacer.sharedMemoryTable(in: namespace)
+        do throws(FormatError) {
+            try table.eachLine { line throws(FormatError) in
+                try SharedMemorySegment.parse(line) { segments.append($0) }
+            }
+        } catch { throw KernelFileError(machine.root.path("proc/sysvipc/shm"), error) }
+        return segments
     }
 
     private mutating func meet(_ segment: SharedMemorySegment, in namespace: UInt64, through: String?) {

@@ -140,7 +140,7 @@ struct HolderSearcher: ~Copyable {
 }
 
 extension HolderSearcher.Sighting {
-    fileprivate mutating func add(_ way: HolderSearcher.Way, _ use: HugetlbFile.Use?) {
+    mutating func add(_ way: HolderSearcher.Way, _ use: HugetlbFile.Use?) {
         if ways.count < Self.mostWays { ways.append(way) }
         guard let use else { return }
         switch use.way {

@@ -15,7 +15,7 @@ struct HugetlbWalker: ~Copyable {
     var walk = HugetlbWalk()
     var unread: [Unread] = []
     /// Where the pages of files are that more than one process may map.
-    var files: [SharedFilePages.Identity: SharedFilePages] = [:]
+    var files: [HugetlbFile.Identity: SharedFilePages] = [:]
     /// Every process with an address space that let its status be read, ascending.
     private(set) var owners: [Owner] = []
     /// Some mapping was seen that other processes could share the page tables of.

@@ -1,3 +1,5 @@
+import PageModel
+
 /// What a number of ranges cover together.
 struct RangeUnion {
     /// Disjoint and ascending; neighbours are joined.
