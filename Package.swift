@@ -57,7 +57,10 @@ let package = Package(
             dependencies: ["Reporting", "Audit", "KernelFiles", "Observations", "PageModel", "TestSupport"],
             exclude: ["Golden"], swiftSettings: strict),
         .testTarget(
-            name: "LiveTests", dependencies: ["hugeaudit", "holder", "KernelFiles", "PageModel", "TestSupport"],
+            name: "LiveTests",
+            dependencies: [
+                "hugeaudit", "holder", "KernelFiles", "CKernel", "Observations", "PageModel", "TestSupport", system,
+            ],
             swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
