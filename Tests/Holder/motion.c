@@ -90,7 +90,10 @@ static pid_t sendChurner(void) {
     if (child > 0) return child;
     signal(SIGBUS, endQuietly);
     srandom((unsigned)getpid());
-    for (;;) useSomePages();
+    for (;;) {
+        useSomePages();
+        usleep(dice(2000));  // or two CPUs would do nothing but zero pages
+    }
 }
 
 void beginChurn(void) {

@@ -11,7 +11,7 @@ extension Live {
             // At most 3 × 2 pages and as many copies on write: never more than the least that the pool is.
             let resizer = try Holder(["resize", "--pages", "48"])
             let churner = try Holder(["churn", "--pages", "2", "--children", "3"])
-            var audits = 0
+            var sawMotion = false
             let end = ContinuousClock.now + .seconds(60)
             while ContinuousClock.now < end {
                 let report = try LiveAudit().report
@@ -19,10 +19,10 @@ extension Live {
                     ["unsettled", "partial-view"].contains(finding.id) || finding.severity == "note"
                 }
                 let strange = report.findings.filter { !isAllowed($0) }
-                #expect(strange.isEmpty, "audit \(audits)")
-                audits += 1
+                #expect(strange.isEmpty)
+                sawMotion = sawMotion || report.taken.passes > 1
             }
-            #expect(audits > 10)
+            #expect(sawMotion, "nothing moved during any audit")
             churner.stop()
             resizer.stop()
             pool.set("nr_hugepages", "48")
