@@ -82,7 +82,7 @@ extension Live {
                     finding: "memfd-unmapped",
                     remedy: ["\(memfd.pids[0])"]),
                 HeldTruth(
-                    kind: "ioUring", name: "", pages: 2, pids: ring.pids, finding: "kernel-held",
+                    kind: "ioUring", pages: 2, pids: ring.pids, finding: "kernel-held",
                     remedy: ["\(ring.pids[0])"]), mapped: 4)
             for holder in [memfd, ring, mapper] { holder.kill() }
             stage.holder.stop()

@@ -11,7 +11,7 @@ extension Live {
             try stage.holder.step()
             try stage.expect(
                 HeldTruth(
-                    kind: "socket", name: "", pages: 4, pids: [stage.child], finding: "kernel-held",
+                    kind: "socket", pages: 4, pids: [stage.child], finding: "kernel-held",
                     remedy: ["\(stage.child)"]))
             stage.holder.kill()
             try stage.expectAllFree()
@@ -27,7 +27,7 @@ extension Live {
             try stage.holder.step()
             try stage.expect(
                 HeldTruth(
-                    kind: "ioUring", name: "", pages: 4, pids: [stage.pid], finding: "kernel-held",
+                    kind: "ioUring", pages: 4, pids: [stage.pid], finding: "kernel-held",
                     remedy: ["\(stage.pid)"]))
             stage.holder.kill()
             try stage.expectAllFree()
@@ -38,7 +38,7 @@ extension Live {
     @Test static func pagesInAPipe() throws {
         try skippingWhatCannotBeHad {
             let stage = try Stage(["vmsplice", "--pages", "4"], steps: 1)
-            try stage.expect(HeldTruth(kind: "kernel", name: "", pages: 4, pids: [stage.pid], finding: "kernel-held"))
+            try stage.expect(HeldTruth(kind: "kernel", pages: 4, pids: [stage.pid], finding: "kernel-held"))
             stage.holder.kill()
             try stage.expectAllFree()
         }
