@@ -10,8 +10,6 @@ struct HeldState: CustomTestStringConvertible, Sendable {
     var size: PageSize = twoMiB
     /// Distinct pages that page tables reach.
     let mapped: UInt64
-    /// In use and in no page table.
-    var unmapped: UInt64 = 0
     /// Pages that each process of it maps, the holder first, then its children.
     let each: [UInt64]
     /// The kernel counts shared page tables for the process that touched the pages first only.
@@ -56,8 +54,7 @@ extension Live {
                 if state.isCountedForAll { #expect(try Witness.status(pid) == pages * state.size.bytes) }
             }
             #expect(holder.pids.count == state.each.count)
-            #expect(audit.status == 0)
-            #expect(audit.report.verdict.level == "clean")
+            audit.expectVerdict(isClean: true)
         }
     }
 
@@ -65,35 +62,18 @@ extension Live {
     private static func check(_ audit: LiveAudit, _ state: HeldState, _ pool: HugePool) throws {
         let row = try #require(audit.report.pool(state.size.bytes))
         #expect(row.mapped == state.mapped)
-        #expect(row.unexplained == Int64(state.unmapped))
+        #expect(row.held == 0)
+        #expect(row.unexplained == 0)
+        #expect(audit.report.holders.isEmpty)
         #expect(row.nr == pool.count("nr_hugepages"))
         #expect(row.free == pool.count("free_hugepages"))
         #expect(row.nr == row.heads)
-        #expect(row.free == state.poolPages - state.mapped - state.unmapped)
+        #expect(row.free == state.poolPages - state.mapped)
         #expect(audit.report.taken.settled)
         #expect(audit.report.taken.comparedWithLibnuma == state.mapped)
-        #expect(audit.report.unread.isEmpty)
         let perPage = state.size.count(of: .fourKiB)
         if let mappedFrames = try Witness.pageTypes(with: .mmap) { #expect(mappedFrames == state.mapped * perPage) }
         if let heads = try Witness.pageTypes(with: .compoundHead) { #expect(heads == state.poolPages) }
-    }
-
-    /// Of a file's four pages two are mapped as they are, two lie unmapped under private copies of the process.
-    @Test static func privateCopiesOfAFile() throws {
-        try skippingWhatCannotBeHad {
-            let pool = try HugePool(twoMiB, pages: 64)
-            let mount = try HugetlbMount(twoMiB)
-            let holder = try Holder(["cow", "--pages", "4", "--path", mount.folder + "/copied"])
-            defer { holder.stop() }
-            let audit = try LiveAudit()
-            let row = try #require(audit.report.pool(twoMiB.bytes))
-            #expect(row.mapped == 4)
-            #expect(row.unexplained == 2)
-            #expect(row.free == pool.count("free_hugepages"))
-            #expect(audit.pages(of: holder.pids[0], twoMiB) == 4)
-            #expect(try Witness.numaMaps(holder.pids[0], twoMiB) == 4)
-            #expect(audit.status == 1)
-        }
     }
 
     /// A leader that has ended is read through a thread that lives.

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 public import PageModel
 
 /// A child process that keeps huge pages in one state: `Tests/Holder/holder.c` says which there are.
@@ -6,7 +7,9 @@ public final class Holder {
     private let process = Process()
     private let input = Pipe()
     private let output = Pipe()
-    /// What it said on its ready line: `pid`, `child`, `thread`, `address`, `shmid`.
+    /// Of `--path`: what SIGKILL leaves there goes with this object.
+    private let path: String?
+    /// What it said on its ready line: `pid`, `child`, `thread`, `address`, `fd`, `shmid`, `childshmid`.
     public private(set) var ready: [String: String] = [:]
 
     /// The state cannot be had on this machine; a test is skipped with it.
@@ -16,6 +19,7 @@ public final class Holder {
     }
 
     public init(_ arguments: [String]) throws {
+        path = arguments.firstIndex(of: "--path").map { arguments[$0 + 1] }
         process.executableURL = URL(fileURLWithPath: product("holder"))
         process.arguments = arguments
         process.standardInput = input
@@ -34,7 +38,10 @@ public final class Holder {
         }
     }
 
-    deinit { stop() }
+    deinit {
+        stop()
+        removeWhatIsLeft()
+    }
 
     /// The process, and the children that it started.
     public var pids: [PID] {
@@ -54,6 +61,30 @@ public final class Holder {
         guard process.isRunning else { return }
         try? input.fileHandleForWriting.close()
         process.waitUntilExit()
+    }
+
+    /// Ends it and its children with SIGKILL, so that it undoes nothing, and waits until their memory and descriptors are
+    /// gone. Its file and its segment stay until this object goes or `removeWhatIsLeft` is called.
+    public func kill() {
+        for pid in pids { Glibc.kill(pid.rawValue, SIGKILL) }
+        process.waitUntilExit()
+        for pid in pids {
+            for _ in 0..<1000 where Self.isAlive(pid) { usleep(10_000) }
+        }
+    }
+
+    /// Removes the file and the segment that are left after `kill`.
+    public func removeWhatIsLeft() {
+        guard !process.isRunning else { return }
+        if let path { unlink(path) }
+        if let segment = ready["shmid"] { _ = try? run("/usr/bin/ipcrm", ["-m", segment]) }
+    }
+
+    /// A zombie has given back all that it had.
+    private static func isAlive(_ pid: PID) -> Bool {
+        guard let stat = try? content("/proc/\(pid)/stat") else { return false }
+        let state = stat.suffix(from: stat.lastIndex(of: ")") ?? stat.startIndex).dropFirst(2).first
+        return state != "Z" && state != "X"
     }
 
     private func nextLine() -> String {

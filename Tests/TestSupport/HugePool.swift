@@ -51,9 +51,11 @@ public final class HugePool {
 public final class HugetlbMount {
     public let folder = temporaryPath("mount")
 
-    public init(_ size: PageSize) throws {
+    /// - Parameter options: further ones, as mount takes them: `min_size=16M`, `uid=65534`.
+    public init(_ size: PageSize, options: String...) throws {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        let mount = try run("/bin/mount", ["-t", "hugetlbfs", "-o", "pagesize=\(size.bytes)", "none", folder])
+        let options = (["pagesize=\(size.bytes)"] + options).joined(separator: ",")
+        let mount = try run("/bin/mount", ["-t", "hugetlbfs", "-o", options, "none", folder])
         guard mount.status == 0 else { throw Holder.Unavailable(description: mount.errors) }
     }
 

@@ -68,6 +68,32 @@ public struct ReportDocument: Decodable, Equatable {
         public let hugetlbBytes: UInt64?
         public let placements: [Placement]
     }
+    public struct Holder: Decodable, Equatable {
+        public struct Place: Decodable, Equatable {
+            public let node: Int
+            public let pages: UInt64
+        }
+        public let kind: String
+        public let name: String
+        public let pageSize: UInt64
+        public let pages: UInt64
+        public let nodes: [Place]?
+        public let pids: [Int32]
+        public let inode: UInt64?
+        public let since: String?
+        /// In the file, mapped or not.
+        public let total: UInt64?
+        public let path: String?
+        public let user: String?
+        public let remedy: String
+    }
+    public struct Reservation: Decodable, Equatable {
+        public let kind: String
+        public let name: String
+        public let pid: Int32?
+        public let pageSize: UInt64
+        public let pages: UInt64
+    }
     public struct Finding: Decodable, Equatable {
         public struct Evidence: Decodable, Equatable {
             public let witness: String
@@ -92,6 +118,8 @@ public struct ReportDocument: Decodable, Equatable {
     public let pools: [Pool]
     public let totals: [Total]
     public let processes: [Process]
+    public let holders: [Holder]
+    public let reservations: [Reservation]
     public let findings: [Finding]
 
     public init(_ json: String) throws { self = try JSONDecoder().decode(Self.self, from: Data(json.utf8)) }
