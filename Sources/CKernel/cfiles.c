@@ -8,8 +8,8 @@
 
 int cfiles_status(int folder, const char *name, int follows, struct cfiles_status *status) {
     struct statx all;
-    int flags = AT_STATX_DONT_SYNC | (*name ? 0 : AT_EMPTY_PATH) | (follows ? 0 : AT_SYMLINK_NOFOLLOW);
-    if (statx(folder, name, flags, STATX_BASIC_STATS, &all)) return -1;
+    int flags = AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT | (*name ? 0 : AT_EMPTY_PATH) | (follows ? 0 : AT_SYMLINK_NOFOLLOW);
+    if (statx(folder, name, flags, STATX_BASIC_STATS | STATX_MNT_ID, &all)) return -1;
     *status = (struct cfiles_status){
         .device_major = all.stx_dev_major,
         .device_minor = all.stx_dev_minor,
@@ -21,6 +21,7 @@ int cfiles_status(int folder, const char *name, int follows, struct cfiles_statu
         .links = all.stx_nlink,
         .owner = all.stx_uid,
         .block_size = all.stx_blksize,
+        .mount = all.stx_mask & STATX_MNT_ID ? all.stx_mnt_id : 0,
     };
     return 0;
 }

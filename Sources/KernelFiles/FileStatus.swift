@@ -18,6 +18,8 @@ struct FileStatus: Hashable {
     let owner: UInt32
     /// `st_blksize`: of a hugetlb file its page size. Unit: bytes.
     let blockSize: UInt64
+    /// The mount by which it was reached, as in mountinfo; nil where the kernel does not tell, before 5.8.
+    let mount: UInt64?
     private let mode: UInt32
 
     var isRegular: Bool { mode & UInt32(S_IFMT) == UInt32(S_IFREG) }
@@ -39,6 +41,7 @@ struct FileStatus: Hashable {
         (inode, length, allocated) = (status.inode, status.length, status.blocks &* 512)
         (modifiedAt, links, owner) = (Double(status.modified), status.links, status.owner)
         (blockSize, mode) = (UInt64(status.block_size), status.mode)
+        mount = status.mount == 0 ? nil : status.mount
     }
 }
 

@@ -69,7 +69,7 @@ extension HugetlbWalker {
             if which == .all || canShareTables(mapping) { mappings.append(mapping) }
         }
         let root = machine.root
-        let files = mappings.map { SharedFilePages.Identity($0) { root.ipcNamespace(of: owner.folder) } }
+        let files = mappings.map { SharedFilePages.Identity($0) { root.namespace(.ipc, of: owner.folder) } }
         // Pages of a file that is mapped twice over must be told apart by their frames.
         var seen: [SharedFilePages.Identity: [Range<UInt64>]] = [:]
         var mappedTwice: Set<SharedFilePages.Identity> = []

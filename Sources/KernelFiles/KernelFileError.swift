@@ -25,6 +25,8 @@ public struct KernelFileError: Error, Equatable, Sendable, CustomStringConvertib
         case system(action: String, Errno)
         /// It was read, and is not what the kernel writes there.
         case malformed(FormatError)
+        /// Something else is there than what was to be opened; in words.
+        case replaced(String)
     }
     public let path: FilePath
     public let problem: Problem
@@ -33,6 +35,7 @@ public struct KernelFileError: Error, Equatable, Sendable, CustomStringConvertib
         (self.path, problem) = (path, .system(action: action, error as? Errno ?? .ioError))
     }
     init(_ path: FilePath, _ error: FormatError) { (self.path, problem) = (path, .malformed(error)) }
+    init(_ path: FilePath, replaced: String) { (self.path, problem) = (path, .replaced(replaced)) }
 
     /// The path as bytes: in a saved tree or another mount namespace somebody else chose it.
     public var foreignPath: ForeignText { ForeignText(path) }
@@ -42,6 +45,7 @@ public struct KernelFileError: Error, Equatable, Sendable, CustomStringConvertib
             switch problem {
             case .system(let action, _): action
             case .malformed: "read"
+            case .replaced: "open"
             }
         return "could not \(action) \(foreignPath.escaped): \(reason). \(advice)"
     }
@@ -50,6 +54,7 @@ public struct KernelFileError: Error, Equatable, Sendable, CustomStringConvertib
     public var reason: String {
         switch problem {
         case .system(_, let errno): errno.description
+        case .replaced(let words): words
         case .malformed(let error): "line \(error.line) is \"\(error.text)\", expected \(error.expected)"
         }
     }
@@ -64,6 +69,7 @@ public struct KernelFileError: Error, Equatable, Sendable, CustomStringConvertib
             path.components.contains { Int32(digits: $0.string.utf8) != nil }
                 ? "The process has ended; audit again"
                 : "The kernel lacks what this needs (CONFIG_HUGETLB_PAGE, CONFIG_PROC_PAGE_MONITOR)"
+        case .replaced: "Audit again; if it stays, look at the mounts there"
         case .malformed: "Report this with the file, the kernel's version and hugeaudit's"
         case .system: "Audit again; if it stays, report it with the kernel's version and hugeaudit's"
         }

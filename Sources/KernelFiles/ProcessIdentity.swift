@@ -29,14 +29,6 @@ extension KernelRoot {
         return paths.min { $0.rank < $1.rank }.map { ForeignText($0.path) } ?? ForeignText("/")
     }
 
-    /// The IPC namespace, as the kernel names it: `ipc:[4026531839]`. Nil where it cannot be read, or in a saved tree.
-    /// - Parameter process: its folder below `proc`.
-    func ipcNamespace(of process: String) -> ForeignText? {
-        var name = [CChar](repeating: 0, count: 64)
-        let length = path("proc/\(process)/ns/ipc").withPlatformString { readlink($0, &name, name.count) }
-        return length > 0 ? ForeignText(name.prefix(length).map { UInt8(bitPattern: $0) }) : nil
-    }
-
     /// The names in `/etc/passwd`, by user id. A directory service is not asked: it might not answer at 3 a.m.
     func userNames() -> [UInt32: ForeignText] {
         var names: [UInt32: ForeignText] = [:]

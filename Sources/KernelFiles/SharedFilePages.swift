@@ -17,9 +17,9 @@ struct SharedFilePages {
         private let device: ForeignText
         private let inode: UInt64
         private let name: ForeignText
-        private let ipcNamespace: ForeignText?
+        private let ipcNamespace: UInt64?
 
-        init?(_ mapping: Mapping, ipcNamespace: () -> ForeignText?) {
+        init?(_ mapping: Mapping, ipcNamespace: () -> UInt64?) {
             guard mapping.isShared else { return nil }
             (device, inode, name) = (mapping.device, mapping.inode, mapping.name)
             let isSystemV = mapping.name.bytes.starts(with: "/SYSV".utf8)

@@ -28,6 +28,10 @@ private let errors: [(KernelFileError, String)] = [
         #"could not read /proc/meminfo: line 3 is "Mem\u{1b}[", expected a field."#
             + " Report this with the file, the kernel's version and hugeaudit's"
     ),
+    (
+        KernelFileError("/mnt/huge", replaced: "something else is there"),
+        "could not open /mnt/huge: something else is there. Audit again; if it stays, look at the mounts there"
+    ),
 ]
 
 @Test(arguments: errors) func errorReads(error: KernelFileError, text: String) { #expect(error.description == text) }

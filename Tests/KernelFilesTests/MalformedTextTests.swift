@@ -9,7 +9,7 @@ import Testing
 /// Every text format that has a parser: what a kernel writes, the pure parser, and the reader of the file.
 private enum TextFormat: String, CaseIterable, Sendable {
     case meminfo, nodeMeminfo, vmstat, zoneinfo, cpulist, distance, count, reservation, demoteSize, blockSize, status
-    case maps, numaMaps
+    case maps, numaMaps, mountinfo
 
     var sample: [UInt8] {
         let text =
@@ -34,6 +34,9 @@ private enum TextFormat: String, CaseIterable, Sendable {
             case .numaMaps:
                 "00400000 bind:2 file=/bin/holder dirty=1 mapmax=2 N1=1 kernelpagesize_kB=4\n7ffe587c4000 bind:2\n"
                     + "7fac40400000 prefer (many):2 huge anon=4 N2=4 kernelpagesize_kB=2048\n"
+            case .mountinfo:
+                "24 27 0:6 / /dev rw,relatime shared:2 master:1 - devtmpfs devtmpfs rw,size=12334492k,mode=755\n"
+                    + "42 24 0:39 / /dev/hugepages rw - hugetlbfs none rw,pagesize=2M,min_size=20971520\n"
             }
         return bytes(text)
     }
@@ -51,6 +54,7 @@ private enum TextFormat: String, CaseIterable, Sendable {
         case .status: _ = try ProcessStatus(parsing: content)
         case .maps: try content.eachLine { line throws(FormatError) in _ = try Mapping(parsing: line) }
         case .numaMaps: try content.eachLine { line throws(FormatError) in _ = try NumaMapping(parsing: line) }
+        case .mountinfo: try content.eachLine { line throws(FormatError) in _ = try MountInfo(parsing: line) }
         }
     }
 
@@ -71,6 +75,7 @@ private enum TextFormat: String, CaseIterable, Sendable {
         case .status: "proc/7/status"
         case .maps: "proc/7/maps"
         case .numaMaps: "proc/7/numa_maps"
+        case .mountinfo: "proc/7/mountinfo"
         }
     }
 
@@ -88,6 +93,7 @@ private enum TextFormat: String, CaseIterable, Sendable {
             _ = try root.status("7", buffer: &buffer)
         case .maps: try root.mappings(of: "7") { _ in }
         case .numaMaps: try root.numaMappings(of: "7") { _ in }
+        case .mountinfo: try root.mounts(of: "7", ofType: { _ in true }) { _ in }
         }
     }
 }

@@ -34,6 +34,14 @@ final class ScratchTree {
         defer { try? file.close() }
         try file.writeAll(content)
     }
+
+    /// A symbolic link that says `text`.
+    func link(_ path: String, to text: String) throws {
+        let path = root.path(path)
+        try FileManager.default.createDirectory(
+            atPath: path.removingLastComponent().string, withIntermediateDirectories: true)
+        try FileManager.default.createSymbolicLink(atPath: path.string, withDestinationPath: text)
+    }
 }
 
 /// The bytes of a string, as a kernel file holds them.

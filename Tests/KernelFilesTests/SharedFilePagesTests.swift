@@ -42,14 +42,14 @@ private func mapping(_ line: String) throws -> Mapping {
     let other = try mapping("7f0000000000-7f0000400000 rw-s 00000000 00:0f 8 /memfd:a (deleted)")
     let mine = try mapping("7f0000000000-7f0000400000 rw-p 00000000 00:0f 7 /memfd:a (deleted)")
     let segment = try mapping("7f0000000000-7f0000400000 rw-s 00000000 00:0f 0 /SYSV00000000 (deleted)")
-    func identity(_ mapping: Mapping, _ namespace: String? = nil) -> SharedFilePages.Identity? {
-        SharedFilePages.Identity(mapping) { namespace.map { ForeignText($0) } }
+    func identity(_ mapping: Mapping, _ namespace: UInt64? = nil) -> SharedFilePages.Identity? {
+        SharedFilePages.Identity(mapping) { namespace }
     }
     #expect(identity(file) != nil)
     #expect(identity(file) == identity(again))
     #expect(identity(file) != identity(other))
     #expect(identity(mine) == nil)
     #expect(identity(segment) == nil)
-    #expect(identity(segment, "ipc:[1]") == identity(segment, "ipc:[1]"))
-    #expect(identity(segment, "ipc:[1]") != identity(segment, "ipc:[2]"))
+    #expect(identity(segment, 1) == identity(segment, 1))
+    #expect(identity(segment, 1) != identity(segment, 2))
 }

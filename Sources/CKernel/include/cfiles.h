@@ -16,11 +16,13 @@ struct cfiles_status {
     uint32_t links;
     uint32_t owner;
     uint32_t block_size;
+    /* As in mountinfo; 0 before kernel 5.8, which does not tell. */
+    uint64_t mount;
 };
 
 /* statx(2) of `name` in `folder`; of `folder` itself where `name` is empty. `follows` is 0 for the link itself, which a
- * magic link of /proc/PID/fd is too. Never asks a server or a FUSE daemon, which might not answer: AT_STATX_DONT_SYNC.
- * Returns 0, or -1 with errno. */
+ * magic link of /proc/PID/fd is too. Never asks a server or a FUSE daemon, which might not answer: AT_STATX_DONT_SYNC. Never
+ * mounts: AT_NO_AUTOMOUNT. Returns 0, or -1 with errno. */
 int cfiles_status(int folder, const char *name, int follows, struct cfiles_status *status);
 
 /* Whether `file`, which may be an O_PATH descriptor, lies on hugetlbfs: 1 with its page size in bytes, 0, or -1 with errno. */
