@@ -41,13 +41,16 @@ let package = Package(
             dependencies: ["PageModel", "Observations", "KernelFiles", "Audit", "Reporting", arguments, system],
             swiftSettings: strict),
         .executableTarget(name: "holder", path: "Tests/Holder", cSettings: strictC),
+        .target(name: "CStates", path: "Tests/States", cSettings: strictC),
         .target(
             name: "TestSupport", dependencies: ["PageModel", "Observations", "KernelFiles", system],
             path: "Tests/TestSupport", swiftSettings: strict),
         .testTarget(name: "PageModelTests", dependencies: ["PageModel", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "KernelFilesTests",
-            dependencies: ["KernelFiles", "Audit", "Reporting", "Observations", "PageModel", "TestSupport", system],
+            dependencies: [
+                "KernelFiles", "Audit", "Reporting", "Observations", "PageModel", "TestSupport", "CStates", system,
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "AuditTests", dependencies: ["Audit", "KernelFiles", "Observations", "PageModel", "TestSupport"],
@@ -57,7 +60,10 @@ let package = Package(
             dependencies: ["Reporting", "Audit", "KernelFiles", "Observations", "PageModel", "TestSupport"],
             exclude: ["Golden"], swiftSettings: strict),
         .testTarget(
-            name: "LiveTests", dependencies: ["hugeaudit", "holder", "KernelFiles", "PageModel", "TestSupport"],
+            name: "LiveTests",
+            dependencies: [
+                "hugeaudit", "holder", "KernelFiles", "Observations", "PageModel", "TestSupport", "CStates", system,
+            ],
             swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
