@@ -35,7 +35,7 @@ private let questions: [([UInt64], [UInt64])] = [
     #expect(try tree.root.noReserveMappings(of: "7", among: Set(starts)) == Set(found))
 }
 
-@Test(arguments: ["7f7562a00000 rw-p\n", "0x1000-2000 rw-p\n", "0123456789abcdef0-1\n", "1\n"])
+@Test(arguments: ["7f7562a00000 rw-p\n", "0x1000-2000 rw-p\n", "123456789abcdef01-2\n", "1\n"])
 func smapsRefuses(text: String) throws {
     let tree = try ScratchTree(["proc/7/smaps": bytes(text)])
     let error = try #require(

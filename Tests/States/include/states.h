@@ -18,8 +18,8 @@ int states_sparse_io_uring(void *buffer, size_t length, unsigned slots, unsigned
 int states_send(int socket, int descriptor);
 
 /* A thread that waits until states_end_thread. Where `kept`, above 0, is a descriptor, the thread has a table of its
- * own with nothing else in it; where it is -1 it shares the table of all. Its id, or -1 with errno. There is one at a time
- * for each `number` from 0 to 3. */
+ * own with nothing else in it; where it is -1 it shares the table of all. Its id, or -1 with errno. There is one at a
+ * time for each `number` from 0 to 3. */
 pid_t states_begin_thread(unsigned number, int kept);
 void states_end_thread(unsigned number);
 
