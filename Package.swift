@@ -41,13 +41,16 @@ let package = Package(
             dependencies: ["PageModel", "Observations", "KernelFiles", "Audit", "Reporting", arguments, system],
             swiftSettings: strict),
         .executableTarget(name: "holder", path: "Tests/Holder", cSettings: strictC),
+        .target(name: "CStates", path: "Tests/States", cSettings: strictC),
         .target(
             name: "TestSupport", dependencies: ["PageModel", "Observations", "KernelFiles", system],
             path: "Tests/TestSupport", swiftSettings: strict),
         .testTarget(name: "PageModelTests", dependencies: ["PageModel", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "KernelFilesTests",
-            dependencies: ["KernelFiles", "Audit", "Reporting", "Observations", "PageModel", "TestSupport", system],
+            dependencies: [
+                "KernelFiles", "Audit", "Reporting", "Observations", "PageModel", "TestSupport", "CStates", system,
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "AuditTests", dependencies: ["Audit", "KernelFiles", "Observations", "PageModel", "TestSupport"],
@@ -59,7 +62,8 @@ let package = Package(
         .testTarget(
             name: "LiveTests",
             dependencies: [
-                "hugeaudit", "holder", "KernelFiles", "CKernel", "Observations", "PageModel", "TestSupport", system,
+                "hugeaudit", "holder", "KernelFiles", "CKernel", "Observations", "PageModel", "TestSupport", "CStates",
+                system,
             ],
             swiftSettings: strict),
     ],

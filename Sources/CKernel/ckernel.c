@@ -15,3 +15,7 @@ int ckernel_pagemap_scan(int pagemap, struct ckernel_pm_scan_arg *argument) {
 int ckernel_compare_vm(pid_t first, pid_t second) {
     return (int)syscall(SYS_kcmp, first, second, KCMP_VM, 0UL, 0UL);
 }
+
+int ckernel_compare_files(pid_t first, pid_t second) {
+    return (int)syscall(SYS_kcmp, first, second, KCMP_FILES, 0UL, 0UL);
+}

@@ -34,7 +34,7 @@ struct FileStatus: Hashable {
     }
 
     /// - Parameter name: any bytes, ended by 0.
-    init(of name: [CChar], in folder: FileDescriptor, followsLinks: Bool = false) throws(Errno) {
+    init(of name: UnsafePointer<CChar>, in folder: FileDescriptor, followsLinks: Bool = false) throws(Errno) {
         var status = cfiles_status()
         guard cfiles_status(folder.rawValue, name, followsLinks ? 1 : 0, &status) == 0 else { throw Errno.last }
         device = DeviceNumber(major: status.device_major, minor: status.device_minor)

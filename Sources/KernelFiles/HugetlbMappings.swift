@@ -28,7 +28,7 @@ extension HugetlbWalker {
     private struct Target {
         let mapping: Mapping
         /// Nil where its pages must be looked at one by one.
-        let file: SharedFilePages.Identity?
+        let file: HugetlbFile.Identity?
         /// Nil until a page was found.
         var size: PageSize?
         /// Its pages are no hugetlb pages: the rest need not be looked at.
@@ -69,10 +69,13 @@ extension HugetlbWalker {
             if which == .all || canShareTables(mapping) { mappings.append(mapping) }
         }
         let root = machine.root
-        let files = mappings.map { SharedFilePages.Identity($0) { root.namespace(.ipc, of: owner.folder) } }
+        let files = mappings.map { mapping in
+            mapping.isShared
+                ? HugetlbFile.Identity(mapping) { root.namespace(.ipc, of: owner.folder) } : nil
+        }
         // Pages of a file that is mapped twice over must be told apart by their frames.
-        var seen: [SharedFilePages.Identity: [Range<UInt64>]] = [:]
-        var mappedTwice: Set<SharedFilePages.Identity> = []
+        var seen: [HugetlbFile.Identity: [Range<UInt64>]] = [:]
+        var mappedTwice: Set<HugetlbFile.Identity> = []
         for (mapping, file) in zip(mappings, files) {
             guard let file else { continue }
             let range = mapping.offset..<mapping.offset + UInt64(mapping.addresses.count)

@@ -89,7 +89,7 @@ struct HugetlbfsMounts {
                 if namespace.isWhole { return }
             } catch { failures.append(error) }
         }
-        if let failure = failures.first(where: { !isOver($0) }) { note(failure) }
+        if let failure = failures.first(where: { !$0.isEnd }) { note(failure) }
     }
 
     /// - Parameter other: a process that sees the same, for when the first has ended.
@@ -113,16 +113,8 @@ struct HugetlbfsMounts {
         }
     }
 
-    /// Whether `error` is that the process has ended.
-    private func isOver(_ error: KernelFileError) -> Bool {
-        switch error.problem {
-        case .system(_, .noSuchProcess), .system(_, .noSuchFileOrDirectory), .system(_, .invalidArgument): true
-        default: false
-        }
-    }
-
     private mutating func note(_ error: KernelFileError) {
-        guard !isOver(error) else { return }
+        guard !error.isEnd else { return }
         refused += 1
         refusal = refusal ?? error
     }

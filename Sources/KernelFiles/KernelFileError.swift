@@ -50,6 +50,14 @@ public struct KernelFileError: Error, Equatable, Sendable, CustomStringConvertib
         return "could not \(action) \(foreignPath.escaped): \(reason). \(advice)"
     }
 
+    /// Whether it says that a process has ended, or that what it had is gone: normal on a living machine.
+    var isEnd: Bool {
+        switch problem {
+        case .system(_, .noSuchProcess), .system(_, .noSuchFileOrDirectory), .system(_, .invalidArgument): true
+        default: false
+        }
+    }
+
     /// What the system answered, or how the content is wrong.
     public var reason: String {
         switch problem {

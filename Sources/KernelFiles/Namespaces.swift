@@ -96,6 +96,11 @@ extension KernelRoot {
         return namespaces
     }
 
+    /// A descriptor of the namespace, for setns(2). The caller closes it.
+    func openNamespace(_ kind: NamespaceKind, of process: String) throws(KernelFileError) -> FileDescriptor {
+        try .opened(path("proc/\(process)/ns/\(kind.rawValue)"))
+    }
+
     private enum Link {
         case text(ForeignText)
         case failure(Errno)

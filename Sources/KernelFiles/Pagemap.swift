@@ -13,6 +13,13 @@ extension KernelRoot {
     }
 }
 
+/// Which of the pages in RAM are asked for.
+enum PresentPages {
+    case all
+    /// Those that are neither of a file nor shared: bit 61 is clear.
+    case own
+}
+
 extension WordFile {
     /// Calls `body` with each run of `addresses` that has pages in RAM, by PAGEMAP_SCAN, which is read-only as used here.
     /// Where the kernel lacks it (before 6.7) `body` gets `addresses` whole; of a saved file, what was saved of them.
@@ -20,9 +27,10 @@ extension WordFile {
     /// - Parameters:
     ///   - base: the kernel's base page size, of which the file has a word each.
     ///   - slice: how much is asked for in one call, in bytes: the kernel holds the process's lock for so long.
+    ///   - pages: which are given where all of a range is known to be in RAM.
     ///   - body: gets a range, and whether all of it is known to be in RAM; returns whether to go on.
     func forEachPresentRange(
-        in addresses: Range<UInt64>, base: PageSize, slice: UInt64 = 4 << 30,
+        in addresses: Range<UInt64>, base: PageSize, slice: UInt64 = 4 << 30, _ pages: PresentPages = .all,
         _ body: (_ range: Range<UInt64>, _ isExact: Bool) throws(KernelFileError) -> Bool
     ) throws(KernelFileError) {
         var regions = [ckernel_page_region](repeating: .init(), count: 512)
@@ -33,6 +41,10 @@ extension WordFile {
             scan.size = UInt64(MemoryLayout<ckernel_pm_scan_arg>.size)
             (scan.start, scan.end) = (start, end)
             (scan.category_mask, scan.return_mask) = (CKERNEL_PAGE_IS_PRESENT_MASK, CKERNEL_PAGE_IS_PRESENT_MASK)
+            if pages == .own {
+                scan.category_mask |= CKERNEL_PAGE_IS_FILE_MASK
+                scan.category_inverted = CKERNEL_PAGE_IS_FILE_MASK
+            }
             let count = regions.withUnsafeMutableBufferPointer { buffer in
                 scan.vec = UInt64(UInt(bitPattern: buffer.baseAddress))
                 scan.vec_len = UInt64(buffer.count)

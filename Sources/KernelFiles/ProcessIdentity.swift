@@ -8,6 +8,13 @@ extension KernelRoot {
     /// At most 15 bytes, without the newline that the kernel adds. Empty where the process has ended.
     func name(of process: PID) -> ForeignText { text("proc/\(process)/comm") }
 
+    /// All of it.
+    /// - Parameter user: the name of its real user.
+    func identity(of process: PID, user: ForeignText) -> ProcessIdentity {
+        ProcessIdentity(
+            name: name(of: process), command: command(of: process), user: user, cgroup: cgroup(of: process))
+    }
+
     /// The first 4 KiB of the arguments, with blanks for the NUL bytes between them.
     func command(of process: PID) -> ForeignText {
         let text = text("proc/\(process)/cmdline", limit: 4096)

@@ -14,6 +14,13 @@ public struct ProcessStatus: Hashable, Sendable {
     /// No more than a hint where page tables are shared: the process that touched a page first is charged for it, one that
     /// only shares it is not, and whoever unmaps it is credited, so that the figure can be 0 or negative.
     public var hugetlbBytes: Int64?
+    /// `VmPin`: memory that a driver keeps in place. Unit: bytes. Nil like `hugetlbBytes`; negative where a driver gave back
+    /// more than it took.
+    public var pinnedBytes: Int64?
+    /// `VmLck`: memory that mlock or a driver keeps in RAM. Unit: bytes. Nil and negative like `pinnedBytes`.
+    public var lockedBytes: Int64?
+    /// `VmRSS`: memory in RAM, without huge pages of hugetlb. Unit: bytes. Nil like `hugetlbBytes`.
+    public var residentBytes: Int64?
 
     public init(parsing content: [UInt8]) throws(FormatError) {
         try content.eachLine { line throws(FormatError) in
@@ -37,8 +44,25 @@ public struct ProcessStatus: Hashable, Sendable {
             case UInt8(ascii: "H"):
                 guard let value = line.value(after: "HugetlbPages:") else { return }
                 hugetlbBytes = try line.signedKilobytes(in: value, "HugetlbPages: and an amount in kB")
+            case UInt8(ascii: "V"): try parse(memory: line)
             default: break
             }
+        }
+    }
+
+    /// The lines that begin with `Vm` are many, and three are wanted.
+    private mutating func parse(memory line: TextLine) throws(FormatError) {
+        switch line.bytes.dropFirst(3).first {
+        case UInt8(ascii: "c"):
+            guard let value = line.value(after: "VmLck:") else { return }
+            lockedBytes = try line.signedKilobytes(in: value, "VmLck: and an amount in kB")
+        case UInt8(ascii: "S"):
+            guard let value = line.value(after: "VmRSS:") else { return }
+            residentBytes = try line.signedKilobytes(in: value, "VmRSS: and an amount in kB")
+        case UInt8(ascii: "i"):
+            guard let value = line.value(after: "VmPin:") else { return }
+            pinnedBytes = try line.signedKilobytes(in: value, "VmPin: and an amount in kB")
+        default: break
         }
     }
 }

@@ -11,22 +11,8 @@ struct SharedFilePages {
 
     init(size: PageSize) { self.size = size }
 
-    /// What tells one file from all others that this audit can see. Nil for private memory, and for System V segments of an
-    /// IPC namespace that cannot be told: there `inode` is no inode but an id that namespaces use again.
-    struct Identity: Hashable {
-        private let device: ForeignText
-        private let inode: UInt64
-        private let name: ForeignText
-        private let ipcNamespace: UInt64?
-
-        init?(_ mapping: Mapping, ipcNamespace: () -> UInt64?) {
-            guard mapping.isShared else { return nil }
-            (device, inode, name) = (mapping.device, mapping.inode, mapping.name)
-            let isSystemV = mapping.name.bytes.starts(with: "/SYSV".utf8)
-            self.ipcNamespace = isSystemV ? ipcNamespace() : nil
-            if isSystemV, self.ipcNamespace == nil { return nil }
-        }
-    }
+    /// Pages that are known. Unit: huge pages.
+    var pages: UInt64 { runs.reduce(0) { $0 &+ ($1.offsets.upperBound - $1.offsets.lowerBound) } / size.bytes }
 
     /// Notes the page at `offset`, unless it is known.
     mutating func add(_ offset: UInt64, on node: NodeID?) {
@@ -59,5 +45,17 @@ struct SharedFilePages {
 
     private func firstRun(endingAfter offset: UInt64) -> Int {
         runs.partitioningIndex { $0.offsets.upperBound > offset }
+    }
+}
+
+extension HugetlbFile.Identity {
+    /// Of the file behind a mapping. Nil for a System V segment of an IPC namespace that cannot be told: there the mapping's
+    /// `inode` is no inode but an id that namespaces use again.
+    init?(_ mapping: Mapping, ipcNamespace: () -> UInt64?) {
+        guard let device = mapping.deviceNumber else { return nil }
+        self.init(device: device, inode: mapping.inode)
+        guard mapping.name.bytes.starts(with: "/SYSV".utf8) else { return }
+        guard let namespace = ipcNamespace() else { return nil }
+        self.ipcNamespace = namespace
     }
 }

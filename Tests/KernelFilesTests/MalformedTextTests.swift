@@ -9,7 +9,7 @@ import Testing
 /// Every text format that has a parser: what a kernel writes, the pure parser, and the reader of the file.
 private enum TextFormat: String, CaseIterable, Sendable {
     case meminfo, nodeMeminfo, vmstat, zoneinfo, cpulist, distance, count, reservation, demoteSize, blockSize, status
-    case maps, numaMaps, mountinfo
+    case maps, numaMaps, mountinfo, smaps, descriptorInfo, segments
 
     var sample: [UInt8] {
         let text =
@@ -27,7 +27,8 @@ private enum TextFormat: String, CaseIterable, Sendable {
             case .demoteSize: "2048kB\n"
             case .blockSize: "8000000\n"
             case .status:
-                "Name:\tdb\nState:\tS (sleeping)\nPPid:\t131\nUid:\t0\t0\t0\t0\nHugetlbPages:\t    8192 kB\nThreads:\t1\n"
+                "Name:\tdb\nState:\tS (sleeping)\nPPid:\t131\nUid:\t0\t0\t0\t0\nVmLck:\t       0 kB\n"
+                    + "VmPin:\t    4104 kB\nHugetlbPages:\t    8192 kB\nThreads:\t1\n"
             case .maps:
                 "00400000-00401000 r--p 00000000 00:02 198      /bin/holder\n004be000-004c4000 rw-p 00000000 00:00 0 \n"
                     + "7fac40400000-7fac40c00000 rw-p 00000000 00:0f 10264       /anon_hugepage (deleted)\n"
@@ -37,6 +38,16 @@ private enum TextFormat: String, CaseIterable, Sendable {
             case .mountinfo:
                 "24 27 0:6 / /dev rw,relatime shared:2 master:1 - devtmpfs devtmpfs rw,size=12334492k,mode=755\n"
                     + "42 24 0:39 / /dev/hugepages rw - hugetlbfs none rw,pagesize=2M,min_size=20971520\n"
+            case .smaps:
+                "00400000-00401000 r--p 00000000 00:02 198      /bin/holder\nSize:    4 kB\nVmFlags: rd mr mw me\n"
+                    + "7fac40400000-7fac40c00000 rw-p 00000000 00:0f 10264       /anon_hugepage (deleted)\n"
+                    + "Private_Hugetlb:    8192 kB\nVmFlags: rd wr mr mw me nr ht\n"
+            case .descriptorInfo:
+                "pos:\t0\nflags:\t02\nmnt_id:\t17\nino:\t151623\nscm_fds: 2\nUserFiles:\t1\n    0: /dev/null\n"
+                    + "UserBufs:\t2\n    0: 0x7f7562c00000/2097152\n    1: <none>\nPollList:\n"
+            case .segments:
+                "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid  rss\n"
+                    + "-847269989 1 600 6291456 20090 20090 1 0 0 0 0 1795272284 0 1795272284 2147483648 0\n"
             }
         return bytes(text)
     }
@@ -55,6 +66,16 @@ private enum TextFormat: String, CaseIterable, Sendable {
         case .maps: try content.eachLine { line throws(FormatError) in _ = try Mapping(parsing: line) }
         case .numaMaps: try content.eachLine { line throws(FormatError) in _ = try NumaMapping(parsing: line) }
         case .mountinfo: try content.eachLine { line throws(FormatError) in _ = try MountInfo(parsing: line) }
+        case .smaps:
+            var mappings = NoReserveMappings(among: [0x40_0000, 0x7fac_4040_0000])
+            try content.eachLine { line throws(FormatError) in try mappings.add(line) }
+        case .descriptorInfo: _ = try DescriptorInfo(parsing: content)
+        case .segments:
+            try content.eachLine { line throws(FormatError) in
+                try SharedMemorySegment.parse(line) { segment in
+                    _ = segment.hugePages(of: .fourKiB, base: .fourKiB, release: KernelRelease(6, 18))
+                }
+            }
         }
     }
 
@@ -76,6 +97,9 @@ private enum TextFormat: String, CaseIterable, Sendable {
         case .maps: "proc/7/maps"
         case .numaMaps: "proc/7/numa_maps"
         case .mountinfo: "proc/7/mountinfo"
+        case .smaps: "proc/7/smaps"
+        case .descriptorInfo: "proc/7/fdinfo/3"
+        case .segments: "proc/sysvipc/shm"
         }
     }
 
@@ -94,6 +118,9 @@ private enum TextFormat: String, CaseIterable, Sendable {
         case .maps: try root.mappings(of: "7") { _ in }
         case .numaMaps: try root.numaMappings(of: "7") { _ in }
         case .mountinfo: try root.mounts(of: "7", ofType: { _ in true }) { _ in }
+        case .smaps: _ = try root.noReserveMappings(of: "7", among: [0x40_0000, 0x7fac_4040_0000])
+        case .descriptorInfo: _ = try root.descriptorInfo(of: 3, of: "7")
+        case .segments: try root.sharedMemorySegments { _ in }
         }
     }
 }

@@ -20,6 +20,21 @@ private let amounts: [(String, Int64?)] = [
     #expect(try ProcessStatus(parsing: KernelFilesTests.bytes("Name:\tx\n\(text)\n")).hugetlbBytes == bytes)
 }
 
+/// A line, and what it says of `VmLck` and `VmPin`.
+private let kept: [(String, Int64?, Int64?)] = [
+    ("VmLck:\t       0 kB", 0, nil),
+    ("VmPin:\t    4104 kB", nil, 4_202_496),
+    ("VmLck:\t       8 kB\nVmPin:\t      16 kB", 8192, 16384),
+    ("VmPin:\t18446744073709551612 kB", nil, -4096),  // given back more than was taken
+    ("VmPeak:\t 100 kB\nVmLib:\t 100 kB\nVmExe:\t 100 kB\nVmPTE:\t 100 kB\nVm\nV\nVmL\nVmLi\n", nil, nil),
+    ("Name:\tVmPin:\t4 kB", nil, nil),
+]
+
+@Test(arguments: kept) func bytesThatAreKept(text: String, locked: Int64?, pinned: Int64?) throws {
+    let status = try ProcessStatus(parsing: KernelFilesTests.bytes("\(text)\n"))
+    #expect((status.lockedBytes, status.pinnedBytes) == (locked, pinned))
+}
+
 private let states: [(String, Bool)] = [
     ("State:\tZ (zombie)", true),
     ("State:\tS (sleeping)", false),
@@ -66,6 +81,8 @@ private let refused: [(String, String)] = [
     ("HugetlbPages:\t-2048 kB", "HugetlbPages: and an amount in kB"),
     ("HugetlbPages:\t9007199254740992 kB", "HugetlbPages: and an amount in kB"),
     ("HugetlbPages:\t18446744073709551616 kB", "HugetlbPages: and an amount in kB"),
+    ("VmPin:\t1", "VmPin: and an amount in kB"),
+    ("VmLck:\t-1 kB", "VmLck: and an amount in kB"),
     ("HugetlbPages:\t kB", "HugetlbPages: and an amount in kB"),
 ]
 

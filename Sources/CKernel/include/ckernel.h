@@ -30,6 +30,8 @@ struct ckernel_page_region {
 
 /* PAGE_IS_PRESENT, one of the categories. */
 static const uint64_t CKERNEL_PAGE_IS_PRESENT_MASK = 1u << 3;
+/* PAGE_IS_FILE, another: of a file or shared. */
+static const uint64_t CKERNEL_PAGE_IS_FILE_MASK = 1u << 2;
 
 /* PAGEMAP_SCAN. Returns the number of regions, or -1 with errno: ENOTTY where the kernel lacks it. */
 int ckernel_pagemap_scan(int pagemap, struct ckernel_pm_scan_arg *argument);
@@ -37,5 +39,8 @@ int ckernel_pagemap_scan(int pagemap, struct ckernel_pm_scan_arg *argument);
 /* kcmp(2) with KCMP_VM. Returns 0 where both processes share one address space, 1 or 2 where the first's sorts before or
  * after the second's, -1 with errno. */
 int ckernel_compare_vm(pid_t first, pid_t second);
+
+/* The same with KCMP_FILES: whether both, which may be threads, share one table of descriptors. */
+int ckernel_compare_files(pid_t first, pid_t second);
 
 #endif
