@@ -51,6 +51,7 @@ public struct AuditReport: Hashable, Sendable {
                     ledger: ledger, nodes: observation.nodes, base: observation.host.basePageSize, movingSizes: sizes
                 ).findings
         }
+        found += CgroupFindings(observation.cgroups).findings
 
         host = observation.host
         (takenAt, durationSeconds) = (observation.takenAt, observation.durationSeconds)

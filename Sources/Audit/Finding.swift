@@ -40,6 +40,7 @@ public struct Evidence: Hashable, Sendable {
 public struct Finding: Hashable, Sendable {
     /// Stable names: scripts rely on them.
     public enum ID: String, CaseIterable, Sendable {
+        case cgroupSigbusRisk = "cgroup-sigbus-risk"
         case counterMismatch = "counter-mismatch"
         case mapperNotSeen = "mapper-not-seen"
         case nodeMismatch = "node-mismatch"

@@ -15,9 +15,11 @@ public final class Holder {
         public init(description: String) { self.description = description }
     }
 
-    public init(_ arguments: [String]) throws {
-        process.executableURL = URL(fileURLWithPath: product("holder"))
-        process.arguments = arguments
+    /// - Parameter cgroup: the `cgroup.procs` of the cgroup that it moves into first.
+    public init(_ arguments: [String], in cgroup: String? = nil) throws {
+        process.executableURL = URL(fileURLWithPath: cgroup == nil ? product("holder") : "/bin/bash")
+        let move = cgroup.map { ["-c", "echo $$ > \($0); exec \"$@\"", "holder", product("holder")] } ?? []
+        process.arguments = move + arguments
         process.standardInput = input
         process.standardOutput = output
         let errors = Pipe()
