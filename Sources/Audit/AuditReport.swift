@@ -73,6 +73,7 @@ public struct AuditReport: Hashable, Sendable {
                     ledger: ledger, nodes: observation.nodes, base: observation.host.basePageSize, movingSizes: sizes
                 ).findings
         }
+        found += CgroupFindings(observation.cgroups).findings
 
         host = observation.host
         (takenAt, durationSeconds) = (observation.takenAt, observation.durationSeconds)

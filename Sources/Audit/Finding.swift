@@ -42,6 +42,7 @@ public struct Evidence: Hashable, Sendable {
 public struct Finding: Hashable, Sendable {
     /// Stable names: scripts rely on them.
     public enum ID: String, CaseIterable, Sendable {
+        case cgroupSigbusRisk = "cgroup-sigbus-risk"
         case counterMismatch = "counter-mismatch"
         case deletedFileHeld = "deleted-file-held"
         case fileUnmapped = "file-unmapped"

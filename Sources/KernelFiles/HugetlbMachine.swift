@@ -96,8 +96,13 @@ public struct HugetlbMachine: Sendable {
             pass.at += waited
             passes.append(pass)
         }
-        return MachineObservation(
+        var unread = unread
+        let counted = sizes.filter { passes.last?.after.canHavePages(of: $0) ?? false }
+        let cgroups = root.hugetlbCgroups(sizes: counted, unread: &unread)
+        var observation = MachineObservation(
             host: host, takenAt: started, durationSeconds: secondsIn, nodes: nodes, passes: passes, unread: unread)
+        observation.cgroups = cgroups
+        return observation
     }
 
     /// Counters, page tables, frames, counters: each is read as close to the next as it goes.

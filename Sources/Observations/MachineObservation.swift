@@ -72,6 +72,8 @@ public struct MachineObservation: Hashable, Sendable {
     public var nodes: [NodeObservation]
     /// In the order taken; never empty.
     public var passes: [HugetlbPass]
+    /// Those in which huge pages are reserved under a limit, or some were refused.
+    public var cgroups: [HugetlbCgroup] = []
     public var unread: [Unread]
 
     public init(

@@ -7,6 +7,7 @@ public struct Unread: Hashable, Sendable {
         case census
         case pageTables
         case holders
+        case cgroups
         public static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
     }
     public var subject: Subject

@@ -192,6 +192,9 @@ private struct Document: Encodable {
         let command: String
         let user: String
         let cgroup: String
+        let unit: OrNull<String>
+        let container: OrNull<Container>
+        let pod: OrNull<String>
         /// By status; null where the kernel's count fell below zero.
         let hugetlbBytes: OrNull<UInt64>
         let placements: [Placement]
@@ -199,8 +202,19 @@ private struct Document: Encodable {
             (pid, siblings) = (process.pid.rawValue, process.siblings.map(\.rawValue))
             (name, command) = (process.name.repaired, process.command.repaired)
             (user, cgroup) = (process.user.repaired, process.cgroup.repaired)
+            let owner = CgroupOwner(of: process.cgroup)
+            (unit, pod) = (OrNull(owner.unit?.repaired), OrNull(owner.pod))
+            container = OrNull(owner.container.map(Container.init))
             hugetlbBytes = OrNull(UInt64(exactly: process.hugetlbBytes))
             placements = process.placements.map(Placement.init)
+        }
+    }
+
+    struct Container: Encodable {
+        let id: String
+        let runtime: OrNull<String>
+        init(_ container: CgroupOwner.Container) {
+            (id, runtime) = (container.id.repaired, OrNull(container.runtime?.rawValue))
         }
     }
 

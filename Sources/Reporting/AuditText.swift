@@ -97,8 +97,9 @@ public struct AuditText {
     private func name(of process: HugetlbProcess) -> String {
         let name = process.name.escaped(limit: Self.longestName)
         let siblings = process.siblings.isEmpty ? "" : " (one address space with \(list(process.siblings)))"
-        let isRoot = process.cgroup == ForeignText("/")
-        return name + siblings + (isRoot ? "" : " in \(process.cgroup.escaped(limit: Self.longestName))")
+        let owner = CgroupOwner(of: process.cgroup).description
+        let place = owner.isEmpty ? process.cgroup.escaped(limit: Self.longestName) : owner
+        return name + siblings + (place == "/" ? "" : " in \(place)")
     }
 
     private func list(_ processes: [PID]) -> String { processes.map(\.description).joined(separator: ", ") }

@@ -18,10 +18,12 @@ public final class Holder {
         public init(description: String) { self.description = description }
     }
 
-    public init(_ arguments: [String]) throws {
+    /// - Parameter cgroup: the `cgroup.procs` of the cgroup that it moves into first.
+    public init(_ arguments: [String], in cgroup: String? = nil) throws {
         path = arguments.firstIndex(of: "--path").map { arguments[$0 + 1] }
-        process.executableURL = URL(fileURLWithPath: product("holder"))
-        process.arguments = arguments
+        process.executableURL = URL(fileURLWithPath: cgroup == nil ? product("holder") : "/bin/bash")
+        let move = cgroup.map { ["-c", "echo $$ > \($0); exec \"$@\"", "holder", product("holder")] } ?? []
+        process.arguments = move + arguments
         process.standardInput = input
         process.standardOutput = output
         let errors = Pipe()

@@ -58,6 +58,10 @@ public struct ReportDocument: Decodable, Equatable {
         public let kind: String
         public let pages: UInt64
     }
+    public struct Container: Decodable, Equatable {
+        public let id: String
+        public let runtime: String?
+    }
     public struct Process: Decodable, Equatable {
         public let pid: Int32
         public let siblings: [Int32]
@@ -65,6 +69,9 @@ public struct ReportDocument: Decodable, Equatable {
         public let command: String
         public let user: String
         public let cgroup: String
+        public let unit: String?
+        public let container: Container?
+        public let pod: String?
         public let hugetlbBytes: UInt64?
         public let placements: [Placement]
     }
