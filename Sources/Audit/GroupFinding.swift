@@ -60,7 +60,7 @@ struct GroupFinding {
 
     static func pinned(_ pins: Int64) -> String { "nr_foll_pin_acquired less nr_foll_pin_released is \(pins)" }
 
-    private var evidence: [Evidence] {
+    var evidence: [Evidence] {
         var evidence: [Evidence] = []
         if let file = group.holders[0].file { evidence += self.evidence(of: file) }
         for suspect in group.holders[0].suspects.prefix(8) {
