@@ -57,6 +57,8 @@ public struct Finding: Hashable, Sendable {
         case partialView = "partial-view"
         case partlyMapped = "partly-mapped"
         case poisonedPage = "poisoned-page"
+        case processRemains = "process-remains"
+        case reservationLeft = "reservation-left"
         case reservationUnderflow = "reservation-underflow"
         case reservationUnexplained = "reservation-unexplained"
         case surplusLingering = "surplus-lingering"

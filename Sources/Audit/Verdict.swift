@@ -12,6 +12,8 @@ public struct Verdict: Hashable, Sendable {
     /// One sentence, without a full stop.
     public let summary: String
 
+    init(level: Level, summary: String) { (self.level, self.summary) = (level, summary) }
+
     /// `partial-view` never makes a verdict of findings: that something could not be read has a verdict of its own.
     /// - Parameter pools: the rows that are in scope.
     init(findings: [Finding], unread: [Unread], pools: [HugetlbBalance], failOn: Severity) {

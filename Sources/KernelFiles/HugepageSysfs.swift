@@ -46,6 +46,13 @@ extension KernelRoot {
         return isOptional && !exists(folder) ? nil : try counts(in: folder)
     }
 
+    /// Pages of the pool in use: all less those that are free. `node` is nil on a kernel without NUMA, which has only one.
+    func usedHugepages(of size: PageSize, on node: NodeID?) throws(KernelFileError) -> UInt64 {
+        let folder = node.map { "sys/devices/system/node/node\($0)/hugepages" } ?? Self.hugepages
+        let nr = try count("\(folder)/\(size.hugepagesFolder)/nr_hugepages")
+        return nr - min(nr, try count("\(folder)/\(size.hugepagesFolder)/free_hugepages"))
+    }
+
     private func counts(in folder: String) throws(KernelFileError) -> NodeHugepages {
         NodeHugepages(
             nrHugepages: try count("\(folder)/nr_hugepages"),

@@ -80,6 +80,19 @@ public struct HugetlbMachine: Sendable {
         }
     }
 
+    /// A quick look at how many pages of each pool are in use now: two small files for each. A pool that cannot be read is
+    /// missing.
+    public func usedPages() -> [Pool: UInt64] {
+        var used: [Pool: UInt64] = [:]
+        for size in sizes {
+            for node in nodeIDs {
+                used[Pool(node: node, size: size)] = try? root.usedHugepages(of: size, on: node)
+            }
+            if nodeIDs.isEmpty { used[Pool(node: NodeID(0), size: size)] = try? root.usedHugepages(of: size, on: nil) }
+        }
+        return used
+    }
+
     /// Takes passes until `next` has enough of them. A saved tree stands still: its passes count as an hour apart, and none
     /// of them looks for holders, which only system calls show.
     /// - Parameters:

@@ -6,17 +6,22 @@ import PageModel
 /// The audit for programs: the schema `hugeaudit.report/1`. Sizes are bytes, counts are pages of the row's `pageSize`,
 /// what could not be had is null. `Schema/hugeaudit.report-1.schema.json` describes it.
 public struct AuditJSON {
-    private let document: Document
+    private let document: AuditDocument
 
     /// - Parameter version: the tool's.
-    public init(_ report: AuditReport, version: String) { document = Document(report, version: version) }
+    public init(_ report: AuditReport, version: String) { document = AuditDocument(report, version: version) }
 
     /// Ends with a newline. Keys are sorted, so that the same report gives the same bytes.
-    public var text: String {
+    public var text: String { get throws { try document.json } }
+}
+
+extension Encodable {
+    /// As a document: ends with a newline, keys are sorted.
+    var json: String {
         get throws {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-            return String(decoding: try encoder.encode(document), as: UTF8.self) + "\n"
+            return String(decoding: try encoder.encode(self), as: UTF8.self) + "\n"
         }
     }
 }
@@ -31,7 +36,8 @@ struct OrNull<Value: Encodable>: Encodable {
     }
 }
 
-private struct Document: Encodable {
+/// The document; others have parts of it, too.
+struct AuditDocument: Encodable {
     let schema = "hugeaudit.report/1"
     let tool: Tool
     let host: Host
@@ -51,7 +57,7 @@ private struct Document: Encodable {
         host = Host(report.host)
         taken = Taken(report)
         unread = report.unread.map(Unread.init)
-        verdict = Verdict(level: report.verdict.level.rawValue, summary: report.verdict.summary)
+        verdict = Verdict(report.verdict)
         nodes = report.nodes.map(Node.init)
         pools = report.pools.map(Row.init)
         totals = report.totals.map(Total.init)
@@ -99,7 +105,7 @@ private struct Document: Encodable {
         }
 
         /// No more digits than the clock is worth.
-        private static func microseconds(_ seconds: Double) -> Double { (seconds * 1e6).rounded() / 1e6 }
+        static func microseconds(_ seconds: Double) -> Double { (seconds * 1e6).rounded() / 1e6 }
     }
 
     struct Search: Encodable {
@@ -127,6 +133,7 @@ private struct Document: Encodable {
     struct Verdict: Encodable {
         let level: String
         let summary: String
+        init(_ verdict: Audit.Verdict) { (level, summary) = (verdict.level.rawValue, verdict.summary) }
     }
 
     struct Node: Encodable {

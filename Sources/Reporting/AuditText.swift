@@ -1,5 +1,4 @@
 public import Audit
-import FoundationEssentials
 import Observations
 import PageModel
 
@@ -9,11 +8,7 @@ public struct AuditText {
     private let paint: Paint
     /// What fits on a screen; `--format json` has the rest.
     private static let mostProcesses = 10
-    private static let mostFindings = 12
     private static let mostReservations = 5
-    /// With evidence and remedy; the others have one line each.
-    private static let mostInFull = 3
-    private static let mostEvidence = 4
     private static let longestName = 60
 
     /// - Parameter isColoured: with ANSI colours, for a terminal.
@@ -22,19 +17,10 @@ public struct AuditText {
     }
 
     public var text: String {
-        [[verdict], equation, processes, holders, findings, [footer]].filter { !$0.isEmpty }
-            .map { $0.joined(separator: "\n") }.joined(separator: "\n\n") + "\n"
-    }
-
-    private var verdict: String {
-        let word = report.verdict.level.rawValue.uppercased()
-        let colour: Paint.Colour =
-            switch report.verdict.level {
-            case .clean: .green
-            case .findings: .red
-            case .partial: .yellow
-            }
-        return "\(paint(word, colour)): \(report.verdict.summary)."
+        paragraphs([
+            [report.verdict.line(paint)], equation, processes, holders, FindingText(paint).list(report.findings),
+            [report.footer],
+        ])
     }
 
     private var equation: [String] {
@@ -70,8 +56,6 @@ public struct AuditText {
             + "reserved \(figure(total.global?.reservedHugepages)), available \(figure(total.available)), "
             + "overcommit \(figure(total.global?.nrOvercommitHugepages))"
     }
-
-    private func figure(_ number: (some FixedWidthInteger)?) -> String { number.map { "\($0)" } ?? "-" }
 
     private var processes: [String] {
         guard !report.processes.isEmpty else {
@@ -114,61 +98,5 @@ public struct AuditText {
         let more = report.reservations.count - Self.mostReservations
         return HolderTable(groups: groups, search: report.search, limit: Self.mostProcesses).lines + reserved
             + (more > 0 ? ["and \(more) more reservations: --format json lists all"] : [])
-    }
-
-    private var findings: [String] {
-        let more = report.findings.count - Self.mostFindings
-        return report.findings.prefix(Self.mostInFull).map(block)
-            + report.findings.prefix(Self.mostFindings).dropFirst(Self.mostInFull).map(head)
-            + (more > 0 ? ["and \(more) more findings: --format json lists all"] : [])
-    }
-
-    private func head(_ finding: Finding) -> String {
-        let colour: Paint.Colour =
-            switch finding.severity {
-            case .note: .plain
-            case .warning: .yellow
-            case .error: .red
-            }
-        return "\(paint(finding.severity.rawValue, colour)) \(finding.id.rawValue): \(finding.message)"
-    }
-
-    private func block(_ finding: Finding) -> String {
-        let proof = finding.evidence.prefix(Self.mostEvidence).map { "  \($0.path): \($0.says)" }
-        let rest = finding.evidence.count - Self.mostEvidence
-        let remedy = finding.remedy.isEmpty ? [] : ["  To mend: \(finding.remedy)"]
-        return ([head(finding)] + proof + (rest > 0 ? ["  and \(rest) more"] : []) + remedy).joined(separator: "\n")
-    }
-
-    private var footer: String {
-        let taken = Date(timeIntervalSince1970: report.takenAt).ISO8601Format()
-        let walk = report.walk
-        var parts = [
-            "\(report.host.name.escaped(limit: 40)), Linux \(report.host.release.escaped(limit: 40)), \(taken)",
-            report.passes == 1 ? "1 pass" : "\(report.passes) passes", "\(walk.processesSeen) processes",
-        ]
-        if walk.vanished > 0 { parts.append("\(walk.vanished) ended meanwhile") }
-        if walk.refusedSharers > 0 {
-            parts.append("\(walk.refusedSharers) would not say whether they share page tables")
-        }
-        if let search = report.search {
-            parts.append("\(search.descriptors) descriptors, \(search.mountNamespaces) mount namespaces")
-        }
-        if !report.isSettled { parts.append("not settled") }
-        return parts.joined(separator: ", ")
-    }
-}
-
-/// ANSI colours, or none.
-struct Paint {
-    enum Colour: String {
-        case plain = ""
-        case red = "31"
-        case green = "32"
-        case yellow = "33"
-    }
-    let isOn: Bool
-    func callAsFunction(_ text: String, _ colour: Colour) -> String {
-        isOn && colour != .plain ? "\u{1b}[1;\(colour.rawValue)m\(text)\u{1b}[0m" : text
     }
 }

@@ -1,5 +1,4 @@
 import Audit
-import FoundationEssentials
 import Observations
 import PageModel
 
@@ -25,6 +24,10 @@ struct HolderRow: Encodable {
     struct Place: Encodable {
         let node: Int
         let pages: UInt64
+
+        static func places(_ placements: [Placement]) -> [Place] {
+            placements.compactMap { place in place.node.map { Place(node: $0.rawValue, pages: place.pages) } }
+        }
     }
 
     struct Owner: Encodable {
@@ -38,14 +41,11 @@ struct HolderRow: Encodable {
         (kind, name) = (holder.kind.rawValue, holder.name.repaired)
         path = OrNull(holder.file?.path?.repaired)
         (pageSize, pages, total) = (holder.size.bytes, holder.pages, OrNull(holder.file?.pages))
-        nodes = OrNull(
-            holder.nodes.map { places in
-                places.compactMap { place in place.node.map { Place(node: $0.rawValue, pages: place.pages) } }
-            })
+        nodes = OrNull(holder.nodes.map(Place.places))
         pids = holder.processes.map(\.rawValue)
         inode = OrNull(holder.file?.identity.inode)
         user = OrNull(holder.file?.owner.repaired)
-        since = OrNull(holder.since.map { Date(timeIntervalSince1970: $0).ISO8601Format() })
+        since = OrNull(holder.since.flatMap(timestamp))
         finding = holder.findingID.rawValue
         owners = holder.processes.compactMap { pid in
             search?.identities[pid].map { identity in

@@ -1,10 +1,5 @@
-public import ArgumentParser
-import Audit
-import KernelFiles
-import Observations
-public import PageModel
+import ArgumentParser
 import Reporting
-import SystemPackage
 
 /// `hugeaudit audit`: where the huge pages are, on which node, and whether anything is wrong.
 struct AuditCommand: ParsableCommand {
@@ -14,120 +9,25 @@ struct AuditCommand: ParsableCommand {
         discussion: """
             For each NUMA node and huge page size: nr = free + mapped + held + poisoned + unexplained, the processes \
             behind "mapped", and a verdict. Counters, page tables and physical frames are read and held against each \
-            other; nothing is written.
+            other; nothing is written. JSON has the schema hugeaudit.report/1.
             """)
 
-    enum Format: String, CaseIterable, ExpressibleByArgument {
-        case text
-        case json
-    }
-
-    @Option(help: "How to print: text for a person, json for a program (schema hugeaudit.report/1).")
-    var format = Format.text
-
-    @Option(help: "The least severity that makes the exit status 1: note, warning or error.")
-    var failOn = Severity.warning
-
-    @Option(help: ArgumentHelp("Only this node; can be repeated.", valueName: "N"))
-    var node: [Int] = []
-
-    @Option(help: ArgumentHelp("Only pages of this size, such as 2M or 1G; can be repeated.", valueName: "SIZE"))
-    var pageSize: [PageSize] = []
+    @OptionGroup var options: AuditOptions
 
     @Option(help: ArgumentHelp("List only this process; can be repeated.", valueName: "PID"))
     var pid: [Int32] = []
 
-    @Flag(
-        help: """
-            Do not map files that nobody maps in order to see on which nodes their pages are; count them only.
-            """)
-    var passive = false
-
-    @Flag(name: .shortAndLong, help: "Print nothing: the exit status tells.")
-    var quiet = false
-
-    @Flag(help: "No colours, not on a terminal either.")
-    var noColor = false
-
-    @Option(
-        help: ArgumentHelp("Read the saved tree in DIR, which holds proc and sys, in place of /.", valueName: "DIR"))
-    var root = "/"
+    @OptionGroup var tree: SavedTree
 
     func run() throws {
-        let machine = try openMachine()
-        let scope = try scope(of: machine)
-        let observation = machine.observe(isPassive: passive) { passes in
-            Settling(passes, nodes: machine.nodes, host: machine.host).next
+        let machine = try options.open(tree.kernelRoot)
+        var scope = try options.scope(of: machine)
+        scope.processes = try options.processes(pid, of: machine)
+        let report = options.audit(machine, scope)
+        try options.finish(report.verdict) { isColoured in
+            AuditText(report, isColoured: isColoured).text
+        } json: {
+            try AuditJSON(report, version: HugeAudit.toolVersion).text
         }
-        let report = AuditReport(judging: observation, scope: scope, failOn: failOn)
-        if !quiet {
-            switch format {
-            case .text: Output.write(AuditText(report, isColoured: !noColor && Output.wantsColour).text)
-            case .json: Output.write(try AuditJSON(report, version: HugeAudit.toolVersion).text)
-            }
-        }
-        switch report.verdict.level {
-        case .clean: break
-        case .findings: throw ExitCode(1)
-        case .partial: throw ExitCode(3)
-        }
-    }
-
-    private func openMachine() throws -> HugetlbMachine {
-        let tree = KernelRoot(FilePath(root))
-        do { return try HugetlbMachine(tree) } catch {
-            guard tree.isLive else {
-                throw ValidationError(
-                    "--root \(ForeignText(root).escaped) is no saved tree of a machine: "
-                        + "\(error.foreignPath.escaped): \(error.reason). It must hold proc and sys, "
-                        + "with sys/kernel/mm/hugepages in it")
-            }
-            throw ValidationError("\(error). Without these counters there is nothing to audit")
-        }
-    }
-
-    /// What the options limit the report to; refuses what this machine does not have and lists what it has.
-    private func scope(of machine: HugetlbMachine) throws -> Scope {
-        let nodes = machine.nodes.map(\.id)
-        for id in node where !nodes.contains(NodeID(id)) {
-            throw ValidationError("There is no node \(id). This machine has \(Self.list("node", nodes))")
-        }
-        for size in pageSize where !machine.sizes.contains(size) {
-            throw ValidationError(
-                "This kernel has no huge pages of \(size). It has \(Self.list("size", machine.sizes))")
-        }
-        for id in pid where !machine.has(PID(id)) {
-            throw ValidationError(
-                "There is no process \(id). "
-                    + (machine.holders.isEmpty
-                        ? "None holds huge pages"
-                        : "These hold huge pages: \(machine.holders.map(\.description).joined(separator: ", "))"))
-        }
-        return Scope(
-            nodes: node.isEmpty ? nil : Set(node.map { NodeID($0) }),
-            sizes: pageSize.isEmpty ? nil : Set(pageSize), processes: pid.isEmpty ? nil : Set(pid.map { PID($0) }))
-    }
-
-    private static func list(_ word: String, _ items: [some CustomStringConvertible]) -> String {
-        "\(word)\(items.count == 1 ? "" : "s") \(items.map(\.description).joined(separator: ", "))"
-    }
-}
-
-extension Severity: ExpressibleByArgument {}
-
-extension PageSize: ExpressibleByArgument {
-    /// `2M`, `2MiB`, `2048kB`, `1G`, or bytes. Nil for what is no page size.
-    public init?(argument: String) {
-        let units: [(String, UInt64)] = [("k", 10), ("m", 20), ("g", 30), ("t", 40)]
-        var text = argument.lowercased().filter { $0 != " " }
-        var shift: UInt64 = 0
-        for (unit, power) in units {
-            for suffix in [unit, unit + "b", unit + "ib"] where text.hasSuffix(suffix) && shift == 0 {
-                text.removeLast(suffix.count)
-                shift = power
-            }
-        }
-        guard let count = UInt64(text), count <= UInt64.max >> shift else { return nil }
-        self.init(bytes: count << shift)
     }
 }

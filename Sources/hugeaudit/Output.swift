@@ -4,7 +4,10 @@ import SystemPackage
 /// Standard output and standard error of the commands.
 enum Output {
     /// A reader that has seen enough closes the pipe: that ends the writing, quietly, and is no failure.
-    static func ignoreClosedPipes() { signal(SIGPIPE, SIG_IGN) }
+    static func ignoreClosedPipes() { _ = closedPipesWereIgnored }
+
+    /// Whether SIGPIPE was ignored before this process did so: a command that is run must find it as it was.
+    static let closedPipesWereIgnored = unsafeBitCast(signal(SIGPIPE, SIG_IGN), to: Int.self) == 1
 
     static func write(_ text: String) {
         do { try FileDescriptor.standardOutput.writeAll(text.utf8) } catch Errno.brokenPipe {
@@ -20,9 +23,9 @@ enum Output {
     }
 
     /// Colours are for a terminal, and not where NO_COLOR is set to anything: https://no-color.org.
-    static var wantsColour: Bool {
+    static func wantsColour(_ descriptor: FileDescriptor) -> Bool {
         let noColour = getenv("NO_COLOR").map { $0.pointee != 0 } ?? false
         let isDumb = getenv("TERM").map { String(cString: $0) == "dumb" } ?? true
-        return isatty(STDOUT_FILENO) == 1 && !noColour && !isDumb
+        return isatty(descriptor.rawValue) == 1 && !noColour && !isDumb
     }
 }
