@@ -26,10 +26,11 @@ public struct AuditDifference: Hashable, Sendable {
         holders = HolderChange.changes(from: before.holders, to: after.holders)
         processes = ProcessChange.changes(from: before.processes, to: after.processes)
         reservations = ReservationChange.changes(from: before.reservations, to: after.reservations)
-        findings = DifferenceFindings(
-            before: before, after: after, pools: pools, holders: holders, processes: processes,
-            reservations: reservations
-        ).findings
+        findings =
+            DifferenceFindings(
+                before: before, after: after, pools: pools, holders: holders, processes: processes,
+                reservations: reservations
+            ).findings
         verdict = Verdict(difference: findings, before: before, run: run, failOn: failOn)
     }
 }
@@ -51,7 +52,8 @@ extension Verdict {
         if let first = lost.first {
             let bytes = lost.reduce(0) { $0 &+ ($1.bytes ?? 0) }
             let others = lost.count - 1
-            all = "\(ByteCount(bytes)) left behind \(when): \(first.message)"
+            all =
+                "\(ByteCount(bytes)) left behind \(when): \(first.message)"
                 + (others > 0 ? "; \(others) more \(others == 1 ? "leak" : "leaks")" : "")
         }
         let summary =

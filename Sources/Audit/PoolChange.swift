@@ -38,7 +38,8 @@ public struct PoolChange: Hashable, Sendable {
     static func changes(from before: AuditReport, to after: AuditReport, usage: PoolUsage?) -> [PoolChange] {
         Set((before.pools + after.pools).map(\.pool)).sorted().map { pool in
             PoolChange(
-                pool: pool, before: before.pools.first { $0.pool == pool }, after: after.pools.first { $0.pool == pool },
+                pool: pool, before: before.pools.first { $0.pool == pool },
+                after: after.pools.first { $0.pool == pool },
                 peak: usage?.peak[pool], atExit: usage?.last[pool])
         }
     }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Audit
 import Reporting
 
 /// `hugeaudit audit`: where the huge pages are, on which node, and whether anything is wrong.

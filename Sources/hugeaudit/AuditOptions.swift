@@ -1,9 +1,10 @@
-import ArgumentParser
+public import ArgumentParser
 import Audit
 import KernelFiles
 import Observations
-import PageModel
+public import PageModel
 import Reporting
+import SystemPackage
 
 /// The options that every command has which audits, and what they mean.
 struct AuditOptions: ParsableArguments {

@@ -53,7 +53,9 @@ struct ForegroundCommand {
         posix_spawnattr_setsigmask(&attributes, &blocked)
         posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK))
         let words: [UnsafeMutablePointer<CChar>?] = arguments.map { word in
-            (word + [0]).withUnsafeBufferPointer { strdup(UnsafeRawPointer($0.baseAddress!).assumingMemoryBound(to: CChar.self)) }
+            (word + [0]).withUnsafeBufferPointer {
+                strdup(UnsafeRawPointer($0.baseAddress!).assumingMemoryBound(to: CChar.self))
+            }
         }
         defer { for word in words { free(word) } }
         var child: pid_t = 0

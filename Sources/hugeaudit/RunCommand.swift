@@ -74,7 +74,8 @@ struct RunCommand: ParsableCommand {
     private func runCommand(_ machine: HugetlbMachine) throws -> CommandRun {
         // The bytes as they came: what was parsed is text.
         let words = (0..<Int(CommandLine.argc)).suffix(command.count).compactMap { index in
-            CommandLine.unsafeArgv[index].map { word in Array(UnsafeRawBufferPointer(start: word, count: strlen(word))) }
+            CommandLine.unsafeArgv[index].map { word in Array(UnsafeRawBufferPointer(start: word, count: strlen(word)))
+            }
         }
         do { return try ForegroundCommand(arguments: words).run(every: interval.duration, machine.usedPages) } catch {
             Output.complain("could not run \(ForeignText(words[0]).escaped): \(error)")
