@@ -96,7 +96,7 @@ struct HugetlbfsMounts {
     private mutating func add(
         _ process: String, andBy other: String? = nil, _ root: KernelRoot
     ) throws(KernelFileError) {
-        try root.mounts(of: process, ofType: { $0.elementsEqual("hugetlbfs".utf8) }) { mount in
+        try root.mounts(of: process, ofType: "hugetlbfs") { mount in
             guard let size = mount.pageSize else {
                 let path = root.path("proc/\(process)/mountinfo")
                 return note(KernelFileError(path, replaced: "a hugetlbfs has no page size there"))

@@ -96,7 +96,7 @@ extension KernelRoot {
 
     private func isBelowFUSE(_ place: HugetlbfsPlace) throws(KernelFileError) -> Bool {
         var isBelow = false
-        try mounts(of: place.process, ofType: { $0.starts(with: "fuse".utf8) }) { mount in
+        try mounts(of: place.process, ofType: "fuse") { mount in
             if mount.isOnTheWay(to: place.mount.mountPoint) { isBelow = true }
         }
         return isBelow

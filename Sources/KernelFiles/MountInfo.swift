@@ -91,12 +91,12 @@ extension KernelRoot {
     /// types than those wanted nothing is kept: a host of containers has thousands.
     /// - Parameters:
     ///   - process: its folder below `proc`: `self`, `12`, or `12/task/13` for one thread.
-    ///   - isWanted: given the filesystem type, as `ext4` or `fuse.sshfs`.
+    ///   - type: what the filesystem types that are wanted begin with: `fuse` for `fuse.sshfs`, too.
     func mounts(
-        of process: String, ofType isWanted: (ArraySlice<UInt8>) -> Bool, each body: (MountInfo) -> Void
+        of process: String, ofType type: String, each body: (MountInfo) -> Void
     ) throws(KernelFileError) {
         try lines(of: "proc/\(process)/mountinfo") { line throws(FormatError) in
-            if isWanted(try MountInfo.type(in: line)) { body(try MountInfo(parsing: line)) }
+            if try MountInfo.type(in: line).starts(with: type.utf8) { body(try MountInfo(parsing: line)) }
         }
     }
 }
