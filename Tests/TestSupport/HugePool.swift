@@ -42,6 +42,13 @@ public final class HugePool {
         try? value.write(toFile: Self.folder(size) + counter, atomically: false, encoding: .utf8)
     }
 
+    /// Pages in the pools of every size: this machine may have some of a size that no test asked for.
+    public static var pagesOfAllSizes: UInt64 {
+        let folder = "/sys/kernel/mm/hugepages"
+        let sizes = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        return sizes.reduce(0) { $0 + ((try? content("\(folder)/\($1)/nr_hugepages")).flatMap { UInt64($0) } ?? 0) }
+    }
+
     private static func folder(_ size: PageSize) -> String {
         "/sys/kernel/mm/hugepages/hugepages-\(size.bytes / 1024)kB/"
     }

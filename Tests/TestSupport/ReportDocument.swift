@@ -92,7 +92,6 @@ public struct ReportDocument: Decodable, Equatable {
         public let total: UInt64?
         public let path: String?
         public let user: String?
-        public let remedy: String
     }
     public struct Reservation: Decodable, Equatable {
         public let kind: String
