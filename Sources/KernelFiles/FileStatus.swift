@@ -5,7 +5,7 @@ import PageModel
 import SystemPackage
 
 /// What statx(2) says of a file. No server and no FUSE daemon is asked: they might not answer.
-struct FileStatus: Hashable {
+struct FileStatus: Hashable, Sendable {
     let device: DeviceNumber
     let inode: UInt64
     /// `st_size`. Unit: bytes.

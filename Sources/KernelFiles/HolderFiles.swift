@@ -61,22 +61,28 @@ extension HolderSearcher {
 
     // MARK: - Descriptors
 
-    /// - Parameter folder: of the process or of a thread with a table of its own, below `proc`.
-    mutating func searchDescriptors(of owner: HugetlbWalker.Owner, in folder: String) {
-        let root = machine.root
-        let wantsSuspects = found.depth == .suspects
-        var files: [(number: Int32, status: FileStatus)] = []
-        var suspects: [Int32] = []
-        do {
-            found.descriptors += try root.forEachDescriptor(of: folder) { number, status in
-                if status.isRegular, couldBeHugetlb(status) {
-                    files.append((number, status))
-                } else if wantsSuspects, status.device.major == 0, !status.isFolder {
-                    suspects.append(number)
-                }
+    mutating func searchDescriptors() {
+        let atOnce = 256
+        for start in stride(from: 0, to: owners.count, by: atOnce) {
+            let owners = owners[start..<min(start + atOnce, owners.count)]
+            for (owner, choice) in zip(owners, scan.choices(in: owners.map(\.folder))) {
+                take(choice, of: owner, in: owner.folder)
             }
-        } catch { if !error.isEnd { found.refused += 1 } }
-        for (number, status) in files {
+        }
+    }
+
+    var scan: DescriptorScan {
+        DescriptorScan(
+            root: machine.root, sizes: sizes, others: others, blockSizes: Set(machine.sizes.map(\.bytes)),
+            wantsSuspects: found.depth == .suspects)
+    }
+
+    /// - Parameter folder: of the process or of a thread with a table of its own, below `proc`.
+    mutating func take(_ choice: DescriptorScan.Choice, of owner: HugetlbWalker.Owner, in folder: String) {
+        let root = machine.root
+        found.descriptors += choice.looked
+        if choice.isRefused { found.refused += 1 }
+        for (number, status) in choice.files {
             guard
                 let size = hugetlbSize(
                     of: status,
@@ -89,14 +95,7 @@ extension HolderSearcher {
                 status, size, identity(of: status, link, owner), by: .descriptor(number, of: folder),
                 use: HugetlbFile.Use(owner.pid, .descriptor(number)), link: link)
         }
-        for number in suspects { suspect(number, of: owner, in: folder) }
-    }
-
-    /// What is cheap to tell of every descriptor.
-    private func couldBeHugetlb(_ status: FileStatus) -> Bool {
-        sizes[status.device] != nil
-            || status.device.major == 0 && !others.contains(status.device)
-                && machine.sizes.contains { $0.bytes == status.blockSize }
+        for number in choice.suspects { suspect(number, of: owner, in: folder) }
     }
 
     /// A descriptor that leads to a segment was opened through a mapping of it.

@@ -61,7 +61,7 @@ struct HolderSearcher: ~Copyable {
 
     mutating func search() {
         searchMounts()
-        for owner in owners { searchDescriptors(of: owner, in: owner.folder) }
+        searchDescriptors()
         searchMappings()
         searchSegments()
         if found.depth == .suspects { searchSuspects() }

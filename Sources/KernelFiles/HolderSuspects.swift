@@ -16,7 +16,8 @@ extension HolderSearcher {
             do {
                 let tables = try machine.root.threadsWithOwnDescriptors(of: owner.pid)
                 for thread in tables.threads where thread != owner.task {
-                    searchDescriptors(of: owner, in: "\(owner.pid)/task/\(thread)")
+                    let folder = "\(owner.pid)/task/\(thread)"
+                    take(scan.choice(in: folder), of: owner, in: folder)
                 }
                 if !tables.isComplete {
                     leaveOut(

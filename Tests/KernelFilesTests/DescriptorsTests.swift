@@ -41,6 +41,27 @@ private func hugetlbMemfd(_ name: String, pages: Int64 = 1) throws -> (FileDescr
     #expect(try FileStatus(in: path) == status)
 }
 
+/// Of many tables, looked at by several threads, each answer stands where its question stood.
+@Test(arguments: [false, true]) func tablesAreToldInTheirOrder(wantsSuspects: Bool) throws {
+    let (memfd, size) = try hugetlbMemfd("chosen")
+    defer { try? memfd.close() }
+    let ends = try FileDescriptor.pipe()
+    defer { for end in [ends.readEnd, ends.writeEnd] { try? end.close() } }
+    let scan = DescriptorScan(
+        root: .live, sizes: internalHugetlbDevices(sizes: [size]), others: [], blockSizes: [size.bytes],
+        wantsSuspects: wantsSuspects)
+    let nobody = "2147483647"
+    let choices = scan.choices(in: (0..<100).map { $0.isMultiple(of: 3) ? nobody : own })
+    #expect(choices.count == 100)
+    for (index, choice) in choices.enumerated() {
+        let isOwn = !index.isMultiple(of: 3)
+        #expect(choice.files.contains { $0.number == memfd.rawValue } == isOwn)
+        #expect(choice.suspects.contains(ends.readEnd.rawValue) == (isOwn && wantsSuspects))
+        #expect((choice.looked > 0) == isOwn)
+        #expect(!choice.isRefused)
+    }
+}
+
 @Test func everyInternalDeviceHasOneSize() throws {
     let sizes = try KernelRoot.live.hugepageSizes()
     let devices = internalHugetlbDevices(sizes: sizes)

@@ -94,7 +94,7 @@ extension Live {
             let pool = try HugePool(twoMiB, pages: 32)
             let holder = try Holder([kind, "--pages", "4", "--children", "3"])
             let allowed: Set<String> = ["unsettled", "partial-view"]
-            for round in 0..<12 {
+            for round in 0..<6 {
                 pool.set("nr_hugepages", round.isMultiple(of: 2) ? "24" : "32")
                 let audit = try LiveAudit()
                 let strange = Set(audit.report.findings.map(\.id)).subtracting(allowed)
