@@ -70,7 +70,9 @@ public struct AuditReport: Hashable, Sendable {
             }
             found +=
                 LedgerFindings(
-                    ledger: ledger, nodes: observation.nodes, base: observation.host.basePageSize, movingSizes: sizes
+                    ledger: ledger, nodes: observation.nodes, base: observation.host.basePageSize,
+                    pinned: rows.reduce(into: [:]) { $0[$1.pool.size, default: 0] &+= $1.keptByKernel },
+                    movingSizes: sizes
                 ).findings
         }
         found += CgroupFindings(observation.cgroups).findings

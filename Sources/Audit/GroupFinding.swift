@@ -34,6 +34,8 @@ struct GroupFinding {
         case .fileUnmapped: "kept by \(subject), which no process maps and \(people) has open"
         case .deletedFileHeld, .memfdUnmapped:
             "kept by \(subject), which no process maps; \(people) has it open\(maker)"
+        case .orphanShm where !group.isProven:
+            "perhaps kept by \(subject), to which no process is attached: nobody looked whether it has huge pages"
         case .orphanShm: "kept by \(subject), to which no process is attached"
         case .partlyMapped: "in no page table, and kept by \(subject), which \(people) maps"
         default:
@@ -108,7 +110,8 @@ extension HugetlbFile.Use {
 extension PinSuspect {
     var path: String {
         switch (kind, descriptor) {
-        case (.ioUring, let number?), (.socket, let number?): "/proc/\(process)/fdinfo/\(number)"
+        case (.ioUring, let number?), (.ringFiles, let number?), (.socket, let number?):
+            "/proc/\(process)/fdinfo/\(number)"
         case (_, let number?): "/proc/\(process)/fd/\(number)"
         case (_, nil): "/proc/\(process)/status"
         }
@@ -119,6 +122,7 @@ extension PinSuspect {
         case .ioUring(let buffer, let isMapped):
             "a registered buffer of \(ByteCount(buffer.upperBound - buffer.lowerBound)) at "
                 + "0x\(String(buffer.lowerBound, radix: 16))\(isMapped ? "" : ", where nothing is mapped any more")"
+        case .ringFiles(let count): "\(count) \(count == 1 ? "file is" : "files are") registered with it"
         case .socket(let count): "\(count) \(count == 1 ? "descriptor is" : "descriptors are") under way to it"
         case .device(let name): "\(name.escaped(limit: 60)), which can pin memory"
         case .pinned(let bytes): "VmPin is \(ByteCount(bytes))"

@@ -52,43 +52,58 @@ private struct Share {
         rest = Dictionary(uniqueKeysWithValues: rows.map { ($0.pool, UInt64(clamping: $0.unexplained ?? 0)) })
     }
 
-    private var restInAll: UInt64 { rest.values.reduce(0, &+) }
+    /// What of `rest` can be pages of files: anonymous ones that nobody maps are of none.
+    private var room: [Pool: UInt64] {
+        Dictionary(
+            uniqueKeysWithValues: rows.map { row in
+                let left = rest[row.pool] ?? 0
+                return (row.pool, left - min(row.keptByKernel, left))
+            })
+    }
 
-    /// Files whose frames were looked at say where their pages are; of the others only their number is known.
+    /// Files whose frames were looked at say where their pages are; of the others only their number is known, of which some
+    /// may be mapped or poisoned.
     mutating func add(_ files: [HugetlbFile]) {
-        var unplaced: UInt64 = 0
         for row in rows { held[row.pool] = 0 }
-        // What may be no huge pages at all comes last, and only as far as something is left.
-        for file in files.filter(\.isProven) + files.filter({ !$0.isProven }) {
+        var others: [(file: HugetlbFile, pages: UInt64)] = []
+        for file in files {
             let (pages, nodes) = file.held
-            guard pages > 0, file.isProven || unplaced &+ pages <= restInAll else { continue }
+            guard pages > 0 else { continue }
             guard let nodes else {
-                holders.append(Holder(file, pages: pages, nodes: nil))
-                unplaced &+= pages
+                others.append((file, pages))
                 continue
             }
             holders.append(Holder(file, pages: pages, nodes: nodes))
             for place in nodes {
-                guard let node = place.node else { continue }
-                let pool = Pool(node: node, size: size)
-                held[pool] = (held[pool] ?? 0).map { $0 &+ place.pages }
-                rest[pool] = (rest[pool] ?? 0) - min(place.pages, rest[pool] ?? 0)
+                if let node = place.node { take(place.pages, from: Pool(node: node, size: size)) }
             }
         }
-        if unplaced > 0 { spread(unplaced) }
+        let poisoned = rows.reduce(0) { $0 &+ ($1.poisoned ?? 0) }
+        let all = room.values.reduce(0, &+)
+        var left = all
+        // What may be no huge pages at all comes last, and only where it is what is left.
+        for (file, pages) in others.filter(\.file.isProven) + others.filter({ !$0.file.isProven }) {
+            guard left > 0, file.isProven || pages <= left &+ poisoned else { continue }
+            holders.append(Holder(file, pages: min(pages, left), nodes: nil))
+            left -= min(pages, left)
+        }
+        if left < all { spread(all - left) }
     }
 
     /// Pages without a node: they are all that is left, or lie on the one node where something is left; else it cannot be
     /// told how much of which node they are.
     private mutating func spread(_ pages: UInt64) {
-        let open = rest.filter { $0.value > 0 }
-        guard pages < restInAll, open.count > 1 else {
+        let open = room.filter { $0.value > 0 }
+        let all = open.values.reduce(0, &+)
+        guard pages < all, open.count > 1 else {
             for (pool, left) in open { take(min(left, pages), from: pool) }
             return
         }
-        unlocated = restInAll - pages
-        for pool in open.keys { held[pool] = .some(nil) }
-        rest = [:]
+        unlocated = all - pages
+        for (pool, left) in open {
+            held[pool] = .some(nil)
+            rest[pool] = (rest[pool] ?? 0) - left
+        }
     }
 
     private mutating func take(_ pages: UInt64, from pool: Pool) {
@@ -107,17 +122,24 @@ private struct Share {
             append(
                 Holder(.kernel, name: Self.kernelName, size: size, pages: pinned.total, nodes: pinned, suspects: pins))
         }
-        // Pages of files that are gone: pinned by buffers, or still behind a descriptor that nobody has received.
+        // Pages of files that are gone: pinned by buffers, or of a file that a ring has, or one under way that nobody has yet.
         let open = rest.filter { $0.value > 0 }.sorted { $0.key < $1.key }
         let left = attribute(
             open.map { Placement(node: $0.key.node, size: size, pages: $0.value) }, to: &buffers)
-        let sockets = suspects.filter(\.isSocket)
-        guard !left.isEmpty, !sockets.isEmpty else { return }
-        append(Holder(.socket, name: Self.socketName, size: size, pages: left.total, nodes: left, suspects: sockets))
+        let keepers = suspects.filter(\.keepsFiles)
+        guard !left.isEmpty, let first = keepers.first else { return }
+        let isOne = keepers.allSatisfy { $0.isSocket == first.isSocket }
+        let name = isOne ? first.isSocket ? Self.socketName : Self.ringFilesName : Self.eitherName
+        append(
+            Holder(
+                first.isSocket || !isOne ? .socket : .ioUring, name: name, size: size, pages: left.total, nodes: left,
+                suspects: keepers))
     }
 
     private static let kernelName = ForeignText("a reference of the kernel")
     private static let socketName = ForeignText("descriptors under way over a socket")
+    private static let ringFilesName = ForeignText("files registered with io_uring")
+    private static let eitherName = ForeignText("files under way over a socket or registered with io_uring")
     private static let ringName = ForeignText("buffers registered with io_uring")
 
     /// Buffers of `size` and more whose memory is mapped no more, by process.
@@ -192,11 +214,19 @@ extension PinSuspect {
         return false
     }
 
+    /// It may keep a file to which no descriptor leads.
+    fileprivate var keepsFiles: Bool {
+        switch kind {
+        case .socket, .ringFiles: true
+        case .device, .pinned, .locked, .pipe, .ioUring: false
+        }
+    }
+
     /// It may keep anonymous pages.
     fileprivate var canPin: Bool {
         switch kind {
         case .device, .pinned, .locked, .pipe, .ioUring: true
-        case .socket: false
+        case .socket, .ringFiles: false
         }
     }
 

@@ -27,12 +27,16 @@ extension HolderGroup {
             "\(removal(search))  # frees \(amount); no process that was seen has \(them) open or maps \(them)"
         case .fileUnmapped:
             removal(search).isEmpty ? ending(search) : "\(removal(search)); \(ending(search))"
+        case .orphanShm where !isProven: "Audit as root without --passive to see whether they are of huge pages"
         case .orphanShm: "\(segments)  # frees \(amount); whoever attaches by its key or id afterwards fails"
         case .partlyMapped:
             "Nothing need be done: they are freed with \(kind == .file ? "the file" : "its last mapping and descriptor")"
         default: ending(search)
         }
     }
+
+    /// Whether all that is named surely has huge pages.
+    var isProven: Bool { holders.allSatisfy { $0.file?.isProven ?? true } }
 
     /// So many are named in one command.
     private static let mostNamed = 8

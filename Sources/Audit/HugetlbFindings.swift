@@ -140,8 +140,8 @@ struct HugetlbRowFindings {
 enum Remedy {
     static let kernelPins =
         "Look for processes with registered io_uring buffers "
-        + "(find /proc/[0-9]*/fdinfo -type f -exec grep -l '^UserBufs:.*[1-9]' {} +), RDMA or pipes fed by vmsplice; "
-        + "ending them frees the pages"
+        + "(find /proc/[0-9]*/fdinfo -type f -exec grep -lE '^User(Bufs|Files):.*[1-9]' {} +), RDMA or pipes fed by "
+        + "vmsplice; ending them frees the pages"
     static let reportMismatch = "Audit again; if it stays, report it with the JSON of this audit"
 }
 

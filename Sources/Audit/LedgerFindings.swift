@@ -6,6 +6,8 @@ struct LedgerFindings {
     let ledger: Ledger
     let nodes: [NodeObservation]
     let base: PageSize
+    /// Private pages that only a reference of the kernel keeps, by size.
+    let pinned: [PageSize: UInt64]
     /// Sizes whose counters moved: sums over their nodes prove nothing.
     let movingSizes: Set<PageSize>
 
@@ -64,16 +66,21 @@ struct LedgerFindings {
     private var underflows: [Finding] {
         ledger.global.sorted { $0.key < $1.key }.filter { $0.value.reservedHugepages < 0 }.map { size, global in
             let pages = global.reservedHugepages.magnitude
+            let isPinned = pinned[size] ?? 0 > 0
             return Finding(
-                .reservationUnderflow, .warning, pageSize: size, pages: pages,
-                "The count of reserved \(size) pages is \(global.reservedHugepages): the kernel keeps at least "
-                    + "\(Amount(pages, size)) of private memory pinned after its mapping is gone",
+                .reservationUnderflow, isPinned ? .warning : .note, pageSize: size, pages: pages,
+                "The count of reserved \(size) pages is \(global.reservedHugepages): "
+                    + (isPinned
+                        ? "the kernel keeps at least \(Amount(pages, size)) of private memory pinned after its mapping "
+                            + "is gone"
+                        : "private pages are mapped whose reservation ended with another process, which fork can do"),
                 evidence: [
                     Evidence(
                         .ledger, size.folder + "resv_hugepages",
                         "\(UInt64(bitPattern: global.reservedHugepages)), which is \(global.reservedHugepages)")
                 ],
-                remedy: Remedy.kernelPins)
+                remedy: isPinned
+                    ? Remedy.kernelPins : "Nothing need be done: the count rights itself when these pages are freed")
         }
     }
 
@@ -84,16 +91,19 @@ struct LedgerFindings {
             let holding = ledger.nodes.sorted { $0.key < $1.key }
                 .filter { $0.key.size == size && $0.value.surplusHugepages > 0 }
             return holding.map { pool, counts in
-                Finding(
+                let isUsed = counts.nrHugepages > counts.freeHugepages
+                return Finding(
                     .surplusLingering, .warning, node: pool.node, pageSize: size, pages: counts.surplusHugepages,
                     "Node \(pool.node) keeps \(Amount(counts.surplusHugepages, size)) of surplus, which are more than "
-                        + "is allowed: the pool was made smaller than what is in use",
+                        + "is allowed: the pool was made smaller than what "
+                        + (isUsed ? "is in use" : "was in use; all of them are free"),
                     evidence: [
                         Evidence(.ledger, pool.folder + "surplus_hugepages", "\(counts.surplusHugepages)"),
                         Evidence(.ledger, size.folder + "nr_overcommit_hugepages", "\(allowed) are allowed"),
                     ],
-                    remedy: "End or restart what holds pages of node \(pool.node), or keep them: "
-                        + "echo \(global.counts.nrHugepages) > \(size.folder)nr_hugepages")
+                    remedy: (isUsed ? "End or restart what holds pages of node \(pool.node), or keep" : "Keep")
+                        + " them: echo \(global.counts.nrHugepages) > \(size.folder)nr_hugepages"
+                        + (isUsed ? "" : "; then the number that is wanted, to give them back"))
             }
         }
     }

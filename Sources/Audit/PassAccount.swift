@@ -12,7 +12,8 @@ struct PassAccount {
     init(_ pass: HugetlbPass, nodes: [NodeID]) {
         let bare = pass.bareBalances(of: nodes)
         let held = pass.search.map { HeldAccount($0, rows: bare) }
-        reservations = pass.search.map { ReservationAccount($0, global: pass.after.global) }
+        let pinned = bare.reduce(into: [:]) { $0[$1.pool.size, default: 0] &+= $1.keptByKernel }
+        reservations = pass.search.map { ReservationAccount($0, global: pass.after.global, pinned: pinned) }
         rows = bare.map { row in
             guard let held, let known = held.held[row.pool] else { return row }
             var row = row

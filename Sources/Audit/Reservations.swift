@@ -25,6 +25,14 @@ public struct Reservation: Hashable, Sendable {
     init(_ kind: Kind, _ name: ForeignText, _ process: PID? = nil, _ size: PageSize, _ pages: UInt64) {
         (self.kind, self.name, self.process, self.size, self.pages) = (kind, name, process, size, pages)
     }
+
+    /// As much of it as there is room for; nil for nothing. What the kernel does not count is not reserved any more: the
+    /// promise of a mapping that fork copied ends with who made it, some kernels take it back with the page.
+    fileprivate func clipped(to room: inout UInt64) -> Self? {
+        let pages = min(pages, room)
+        room -= pages
+        return pages > 0 ? Self(kind, name, process, size, pages) : nil
+    }
 }
 
 /// Who has reserved what, held against the kernel's count. Source: kernel `Documentation/mm/hugetlbfs_reserv.rst`.
@@ -35,16 +43,22 @@ struct ReservationAccount {
     let unexplained: [PageSize: UInt64]
     private let accounted: [PageSize: UInt64]
 
-    init(_ search: HolderSearch, global: [PageSize: GlobalHugepages]) {
-        var known = Self.privates(search) + Self.files(search) + Self.mounts(search)
+    /// - Parameter pinned: private pages that only a pin keeps: the kernel's count lacks one for each of them.
+    init(_ search: HolderSearch, global: [PageSize: GlobalHugepages], pinned: [PageSize: UInt64]) {
+        let privates = Self.distinctPrivates(search)
+        let likely = Self.files(search) + Self.mounts(search, privates) + Self.privates(search, privates)
+        var known: [Reservation] = []
         var unexplained: [PageSize: UInt64] = [:]
         for (size, counters) in global {
             let counted = UInt64(clamping: counters.reservedHugepages)
-            let sum = known.filter { $0.size == size }.reduce(0) { $0 &+ $1.pages }
-            guard counted > sum else { continue }
-            let inodes = Self.inodes(search, size, beyond: known, upTo: counted - sum)
-            known += inodes
-            let left = counted - sum - inodes.reduce(0) { $0 &+ $1.pages }
+            var room = counted &+ (pinned[size] ?? 0)
+            let sure = likely.filter { $0.size == size }.compactMap { $0.clipped(to: &room) }
+            known += sure
+            var left = counted - min(sure.reduce(0) { $0 &+ $1.pages }, counted)
+            let files = search.files.filter { $0.size == size && $0.gap > 0 }
+            known += Self.segments(files.filter(\.isProven), left: &left)
+            known += Self.inodes(files.filter { !$0.isSegment }, size, left: &left)
+            known += Self.segments(files.filter { !$0.isProven }, left: &left)
             if left > 0 { unexplained[size] = left }
         }
         reservations = known.sorted { ($1.pages, $0.name) < ($0.pages, $1.name) }
@@ -59,18 +73,29 @@ struct ReservationAccount {
         return UInt64(exactly: min(max(counted, Int64(clamping: accounted[size] ?? 0)), most))
     }
 
-    /// A mapping that fork copied is one: only who made it has the promise.
-    private static func privates(_ search: HolderSearch) -> [Reservation] {
+    /// A mapping that fork copied is one: only who made it has the promise. The kernel makes a file for each anonymous
+    /// mapping, by which copies are known; private mappings of a file that others can open are copies where they are equal.
+    private static func distinctPrivates(_ search: HolderSearch) -> [PrivateMapping] {
         struct Copy: Hashable {
             let file: HugetlbFile.Identity
             let start: UInt64
             let pages: UInt64
         }
+        let named = Set(search.files.map(\.identity))
         var seen: Set<Copy> = []
-        return search.privateMappings.sorted { ($0.process, $0.start) < ($1.process, $1.start) }.compactMap { mapping in
-            guard mapping.isNoReserve != true, mapping.pages > mapping.touched,
-                seen.insert(Copy(file: mapping.file, start: mapping.start, pages: mapping.pages)).inserted
-            else { return nil }
+        var makers: [HugetlbFile.Identity: PID] = [:]
+        return search.privateMappings.sorted { ($0.process, $0.start) < ($1.process, $1.start) }.filter { mapping in
+            if named.contains(mapping.file) {
+                return seen.insert(Copy(file: mapping.file, start: mapping.start, pages: mapping.pages)).inserted
+            }
+            makers[mapping.file] = makers[mapping.file] ?? mapping.process
+            return makers[mapping.file] == mapping.process
+        }
+    }
+
+    private static func privates(_ search: HolderSearch, _ mappings: [PrivateMapping]) -> [Reservation] {
+        mappings.compactMap { mapping in
+            guard mapping.isNoReserve != true, mapping.pages > mapping.touched else { return nil }
             let name = search.identities[mapping.process]?.name ?? ForeignText("")
             return Reservation(.private, name, mapping.process, mapping.size, mapping.pages - mapping.touched)
         }
@@ -83,31 +108,40 @@ struct ReservationAccount {
         }
     }
 
-    /// `min_size` is promised as a whole; what the mount's files have is part of it.
-    private static func mounts(_ search: HolderSearch) -> [Reservation] {
+    /// `min_size` is promised as a whole; what the mount's files have is part of it, and their private mappings.
+    private static func mounts(_ search: HolderSearch, _ mappings: [PrivateMapping]) -> [Reservation] {
         search.mounts.compactMap { mount in
-            let used = search.files.filter { $0.identity.device == mount.device }.reduce(UInt64(0)) {
-                $0 &+ $1.pages &+ $1.promised
-            }
+            let used =
+                search.files.filter { $0.identity.device == mount.device }
+                .reduce(0) { $0 &+ $1.pages &+ $1.promised }
+                &+ mappings.filter { $0.file.device == mount.device }
+                .reduce(0) { $0 &+ ($1.isNoReserve == true ? $1.touched : $1.pages) }
             return mount.minimum > used ? Reservation(.mount, mount.folder, nil, mount.size, mount.minimum - used) : nil
+        }
+    }
+
+    /// A System V segment is reserved as a whole when it is made, or with SHM_NORESERVE not at all.
+    private static func segments(_ files: [HugetlbFile], left: inout UInt64) -> [Reservation] {
+        files.filter(\.isSegment).compactMap { segment in
+            guard segment.gap <= left else { return nil }
+            left -= segment.gap
+            return Reservation(.sharedMemory, segment.name, segment.onlyProcess, segment.size, segment.gap)
         }
     }
 
     /// What shared mappings reserved that are gone stays with the inode, as far as the file has holes. Which of several files
     /// it is cannot be told: then they are named together.
-    private static func inodes(
-        _ search: HolderSearch, _ size: PageSize, beyond known: [Reservation], upTo pages: UInt64
-    ) -> [Reservation] {
-        let candidates = search.files.filter { $0.size == size && $0.holes > $0.promised }
-        let room = candidates.reduce(UInt64(0)) { $0 &+ ($1.holes - $1.promised) }
-        guard let first = candidates.first else { return [] }
-        if candidates.count == 1 || room <= pages {
-            return candidates.map {
-                let most = min($0.holes - $0.promised, pages)
-                return Reservation($0.reservationKind, $0.name, $0.onlyProcess, size, most)
+    private static func inodes(_ files: [HugetlbFile], _ size: PageSize, left: inout UInt64) -> [Reservation] {
+        guard let first = files.first, left > 0 else { return [] }
+        let pages = left
+        let room = files.reduce(UInt64(0)) { $0 &+ $1.gap }
+        left -= min(room, left)
+        if files.count == 1 || room <= pages {
+            return files.map {
+                Reservation($0.reservationKind, $0.name, $0.onlyProcess, size, min($0.gap, pages))
             }
         }
-        let others = candidates.count - 1
+        let others = files.count - 1
         let name = "\(first.name.repaired) or \(others) other \(others == 1 ? "file" : "files") with holes"
         return [Reservation(.file, ForeignText(name), nil, size, pages)]
     }
@@ -120,11 +154,15 @@ extension HugetlbFile {
         return whole - min(pages, whole)
     }
 
-    /// Pages that are surely reserved: of what its mappings cover, those that it does not have. A System V segment is
-    /// reserved as a whole when it is made.
-    fileprivate var promised: UInt64 {
-        if case .systemV = kind { return holes }
-        return min(covered - min(pages, covered), holes)
+    /// Pages that are surely reserved: of what its mappings cover, those that it does not have.
+    fileprivate var promised: UInt64 { min(covered - min(pages, covered), holes) }
+
+    /// Pages that can be reserved beside those.
+    fileprivate var gap: UInt64 { holes - promised }
+
+    fileprivate var isSegment: Bool {
+        if case .systemV = kind { return true }
+        return false
     }
 
     fileprivate var reservationKind: Reservation.Kind {

@@ -17,8 +17,12 @@ struct DescriptorInfo: Hashable {
     /// The buffers registered with an io_uring, as addresses of when they were registered: what is mapped there now
     /// need not be what the ring keeps. No more than `mostBuffers`.
     private(set) var buffers: [Range<UInt64>] = []
+    /// Of an io_uring: files that are registered with it, which need no descriptor any more.
+    private(set) var userFiles: UInt64 = 0
     private var slots: UInt64 = 0
-    private var isInBuffers = false
+    private var part = Part.other
+
+    private enum Part { case files, buffers, other }
 
     /// `IORING_MAX_REG_BUFFERS`.
     static let mostBuffers = 1 << 14
@@ -36,7 +40,8 @@ struct DescriptorInfo: Hashable {
     /// Takes in the next line of the file.
     mutating func add(_ line: TextLine) throws(FormatError) {
         switch line.bytes.first {
-        case .blank where isInBuffers: try add(slot: line)
+        case .blank where part == .buffers: try add(slot: line)
+        case .blank where part == .files: add(file: line)
         case UInt8(ascii: "m"):
             guard let value = line.value(after: "mnt_id:") else { break }
             mountID = try line.number(in: value, "mnt_id: and a number")
@@ -47,12 +52,20 @@ struct DescriptorInfo: Hashable {
             guard let value = line.value(after: "scm_fds:") else { break }
             scmFds = try line.number(in: value, "scm_fds: and a count")
         case UInt8(ascii: "U"):
-            guard let value = line.value(after: "UserBufs:") else { fallthrough }
+            part = line.value(after: "UserFiles:") == nil ? .other : .files
+            guard let value = line.value(after: "UserBufs:") else { break }
             // The last one counts: names of files above it can look like one, because older kernels do not escape them.
-            (buffers, slots, isInBuffers) = ([], 0, true)
+            (buffers, slots, part) = ([], 0, .buffers)
             userBufs = try line.number(in: value, "UserBufs: and a count")
-        default: isInBuffers = false
+        default: part = .other
         }
+    }
+
+    /// `    0: /memfd:name (deleted)`, or `    0: <none>`.
+    private mutating func add(file line: TextLine) {
+        guard let (number, name) = line.bytes.halves(at: UInt8(ascii: ":")), UInt64(digits: number.trimmed) != nil
+        else { return }
+        if !name.trimmed.elementsEqual("<none>".utf8) { userFiles += 1 }
     }
 
     /// `    0: 0x7f7562c00000/2097152`, or `    0: <none>`.

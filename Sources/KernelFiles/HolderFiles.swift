@@ -226,19 +226,20 @@ extension HolderSearcher {
             sightings[known]?.file.modifiedAt = segment.changedAt
             return
         }
-        // Nobody that was seen maps it: whether it is of huge pages, only a look at it proves.
+        // Nobody that was seen maps it: whether it is of huge pages, only a look at it proves. One that nobody has touched is
+        // not looked at, as that could reserve pages, and may have reserved some.
         let release = KernelRelease(parsing: machine.host.release)
-        let guesses = machine.sizes.compactMap { size in
-            segment.hugePages(of: size, base: machine.base, release: release).map { (size, $0) }
+        for device in internalDevices {
+            guard let size = sizes[device] else { continue }
+            let pages = segment.hugePages(of: size, base: machine.base, release: release) ?? 0
+            guard segment.rss == 0 ? isAboutReservations : pages > 0 else { continue }
+            let identity = HugetlbFile.Identity(device: device, inode: UInt64(segment.id), ipcNamespace: namespace)
+            var file = HugetlbFile(
+                identity: identity, kind: kind, name: name, size: size, length: segment.length,
+                pages: pages, owner: machine.users[segment.owner] ?? ForeignText("\(segment.owner)"),
+                modifiedAt: segment.changedAt)
+            file.isProven = false
+            sightings[identity] = Sighting(file: file, ways: [way])
         }
-        guard segment.rss > 0, let (size, pages) = guesses.first, pages > 0,
-            let device = sizes.first(where: { internalDevices.contains($0.key) && $0.value == size })?.key
-        else { return }
-        let identity = HugetlbFile.Identity(device: device, inode: UInt64(segment.id), ipcNamespace: namespace)
-        var file = HugetlbFile(
-            identity: identity, kind: kind, name: name, size: size, length: segment.length, pages: pages,
-            owner: machine.users[segment.owner] ?? ForeignText("\(segment.owner)"), modifiedAt: segment.changedAt)
-        file.isProven = false
-        sightings[identity] = Sighting(file: file, ways: [way])
     }
 }

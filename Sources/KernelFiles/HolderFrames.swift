@@ -66,13 +66,12 @@ extension HolderSearcher {
     ) {
         guard var file = sightings[identity]?.file else { return }
         if !file.isProven {
-            // It was no more than a guess; a segment of ordinary pages is refused.
-            guard let seen = outcome.file, let size = PageSize(bytes: seen.pageSize), size == sizes[seen.device] else {
+            // It was no more than a guess; a segment of ordinary pages is refused, of another size another guess.
+            guard let seen = outcome.file, seen.device == identity.device, seen.pageSize == file.size.bytes else {
                 sightings[identity] = nil
                 return
             }
-            (file.size, file.length, file.pages) = (size, seen.length, seen.allocated / size.bytes)
-            (file.identity.device, file.isProven) = (seen.device, true)
+            (file.length, file.pages, file.isProven) = (seen.length, seen.allocated / seen.pageSize, true)
         }
         if let refusal = outcome.refusal {
             file.unplaced = refusal.description

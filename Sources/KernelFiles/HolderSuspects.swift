@@ -49,7 +49,11 @@ extension HolderSearcher {
 
     private mutating func suspectRing(_ number: Int32, of owner: HugetlbWalker.Owner, in folder: String) {
         // While the ring is busy the kernel lists nothing; the next pass asks again.
-        guard let info = try? machine.root.descriptorInfo(of: number, of: folder), !info.buffers.isEmpty else { return }
+        guard let info = try? machine.root.descriptorInfo(of: number, of: folder) else { return }
+        if info.userFiles > 0 {
+            found.suspects.append(PinSuspect(owner.pid, descriptor: number, .ringFiles(info.userFiles)))
+        }
+        if info.buffers.isEmpty { return }
         var mapped = RangeUnion()
         try? machine.root.mappings(of: owner.folder) { mapped.insert($0.addresses) }
         for buffer in info.buffers {

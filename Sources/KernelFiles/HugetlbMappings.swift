@@ -24,16 +24,25 @@ struct ProcessPages {
 
 /// The walk of one process: from its mappings to frames.
 extension HugetlbWalker {
+    private struct Page {
+        let address: UInt64
+        let frame: PFN
+        /// Not a private mapping's own.
+        let isOfFile: Bool
+    }
+
     /// One mapping that is walked, and what is known of it so far.
     private struct Target {
         let mapping: Mapping
-        /// Nil where its pages must be looked at one by one.
+        /// Nil where it cannot be told.
         let file: HugetlbFile.Identity?
+        /// Pages of `file` that are known need not be looked at.
+        let isShortcut: Bool
         /// Nil until a page was found.
         var size: PageSize?
         /// Its pages are no hugetlb pages: the rest need not be looked at.
         var isOrdinary = false
-        var batch: [(address: UInt64, frame: PFN)] = []
+        var batch: [Page] = []
 
         func offset(of address: UInt64) -> UInt64 { mapping.offset + (address - mapping.addresses.lowerBound) }
         func address(of offset: UInt64) -> UInt64 { mapping.addresses.lowerBound + (offset - mapping.offset) }
@@ -70,10 +79,9 @@ extension HugetlbWalker {
         }
         let root = machine.root
         let files = mappings.map { mapping in
-            mapping.isShared
-                ? HugetlbFile.Identity(mapping) { root.namespace(.ipc, of: owner.folder) } : nil
+            HugetlbFile.Identity(mapping) { root.namespace(.ipc, of: owner.folder) }
         }
-        // Pages of a file that is mapped twice over must be told apart by their frames.
+        // Pages of a file that is mapped twice over must be told apart by their frames; of private ones some are copies.
         var seen: [HugetlbFile.Identity: [Range<UInt64>]] = [:]
         var mappedTwice: Set<HugetlbFile.Identity> = []
         for (mapping, file) in zip(mappings, files) {
@@ -83,7 +91,8 @@ extension HugetlbWalker {
             seen[file, default: []].append(range)
         }
         return zip(mappings, files).map { mapping, file in
-            Target(mapping: mapping, file: file.flatMap { mappedTwice.contains($0) ? nil : $0 })
+            let isTwice = file.map(mappedTwice.contains) ?? true
+            return Target(mapping: mapping, file: file, isShortcut: mapping.isShared && !isTwice)
         }
     }
 
@@ -104,7 +113,7 @@ extension HugetlbWalker {
         try pagemap.forEachPresentRange(in: target.mapping.addresses, base: machine.base, slice: slice) {
             range, isExact throws(KernelFileError) in
             var unknown = [range]
-            if isExact, let known = target.file.flatMap({ files[$0] }) {
+            if isExact, target.isShortcut, let known = target.file.flatMap({ files[$0] }) {
                 let found = known.look(in: target.offset(of: range.lowerBound)..<target.offset(of: range.upperBound))
                 for (node, count) in found.pages { pages.add(count, of: known.size, on: node) }
                 unknown = found.unknown.map { target.address(of: $0.lowerBound)..<target.address(of: $0.upperBound) }
@@ -127,7 +136,8 @@ extension HugetlbWalker {
         var address = range.lowerBound / smallest * smallest
         while address < range.upperBound {
             guard let word = try pagemap.word(at: address / machine.base.bytes) else { return }
-            switch PagemapEntry(word: word).location {
+            let entry = PagemapEntry(word: word)
+            switch entry.location {
             case .hidden:
                 pages.isHidden = true
                 return
@@ -140,7 +150,7 @@ extension HugetlbWalker {
                     target.isOrdinary = true
                     return
                 }
-                target.batch.append((address, frame))
+                target.batch.append(Page(address: address, frame: frame, isOfFile: entry.isFileOrShared))
                 if target.batch.count == 4096 { note(&target, pagemap, owner, &pages) }
             case .swapped, .absent: break
             }
@@ -177,22 +187,22 @@ extension HugetlbWalker {
 
         let new = zip(batch, places).filter { _, place in place.map { reached.insert($0).inserted } ?? false }
         compare(new.map(\.0), size, pagemap, owner)
-        for ((address, frame), place) in zip(batch, places) {
+        for (page, place) in zip(batch, places) {
             guard let place else {
                 walk.lostFrames += 1
                 continue
             }
-            let node = learned[frame] ?? machine.map[frame]
+            let node = learned[page.frame] ?? machine.map[page.frame]
             if pages.seen.insert(place).inserted { pages.add(1, of: size, on: node) }
-            if let file = target.file {
-                files[file, default: SharedFilePages(size: size)].add(target.offset(of: address), on: node)
+            if page.isOfFile, let file = target.file {
+                files[file, default: SharedFilePages(size: size)].add(target.offset(of: page.address), on: node)
             }
         }
     }
 
     /// Holds the map of nodes against libnuma for pages that no other process has led to.
     private mutating func compare(
-        _ batch: [(address: UInt64, frame: PFN)], _ size: PageSize, _ pagemap: borrowing WordFile, _ owner: Owner
+        _ batch: [Page], _ size: PageSize, _ pagemap: borrowing WordFile, _ owner: Owner
     ) {
         guard let libnuma = machine.libnuma, !batch.isEmpty else { return }
         let answers: [NodeID?]
@@ -201,8 +211,9 @@ extension HugetlbWalker {
             if error != .noSuchProcess, !unread.contains(entry) { unread.append(entry) }
             return
         }
-        for ((address, frame), answer) in zip(batch, answers) {
+        for (page, answer) in zip(batch, answers) {
             guard let byLibnuma = answer else { continue }
+            let (address, frame) = (page.address, page.frame)
             walk.pagesCompared += 1
             let byBlocks = machine.map[frame]
             guard byLibnuma != byBlocks else { continue }

@@ -22,6 +22,8 @@ public struct PinSuspect: Hashable, Sendable {
         /// A buffer registered with io_uring, at the address that it had then.
         /// - Parameter isMapped: hugetlb or other memory is mapped at all of these addresses now.
         case ioUring(buffer: Range<UInt64>, isMapped: Bool)
+        /// An io_uring with files registered, which keeps them without a descriptor.
+        case ringFiles(UInt64)
         /// A UNIX socket with descriptors under way to it.
         case socket(inFlight: UInt64)
         /// A descriptor of a device or kernel object that pins memory for direct access: vfio, RDMA, iommufd, AF_XDP.

@@ -84,15 +84,32 @@ private func ring(_ process: Int32, pages: UInt64, isMapped: Bool = false) -> Pi
         #expect(account.isClosed == (unlocated == 0 && unexplained.allSatisfy { $0 == 0 }))
     }
 
+    /// Of a file without a place, pages can be poisoned or mapped unseen: it holds no more than is left.
+    @Test func filesWithoutAPlaceHoldNoMoreThanIsLeft() {
+        let account = account(used: [3], search([file(1, pages: 4)]))
+        #expect(account.held?.holders.map(\.pages) == [3])
+        #expect(account.rows.map(\.unexplained) == [0])
+    }
+
+    /// Anonymous pages that nobody maps are of no file, wherever files lie that have no place.
+    @Test func pinsAreNotTakenForPagesOfFiles() {
+        let files = [file(1, pages: 5), file(2, pages: 3)]
+        let account = account(
+            used: [3, 5, 2], anonymous: [0, 0, 2], search(files, [ring(9, pages: 2)], depth: .suspects))
+        #expect(account.rows.map(\.held) == [3, 5, 2])
+        #expect(account.held?.holders.map(\.kind) == [.memfd, .memfd, .ioUring])
+        #expect(account.held?.holders.last?.nodes == [Placement(node: NodeID(2), size: size, pages: 2)])
+    }
+
     /// A segment that nobody looked at is believed only where pages lack a name, and not in place of a file's.
-    @Test(arguments: [(10, true), (4, false)] as [(UInt64, Bool)])
-    func guesses(used: UInt64, isTaken: Bool) {
+    @Test(arguments: [(10, 0, true), (4, 0, false), (10, 3, false)] as [(UInt64, UInt64, Bool)])
+    func guesses(used: UInt64, anonymous: UInt64, isTaken: Bool) {
         let segment = HugetlbFile.Segment(key: 1, id: 7, creator: PID(1), lastUser: PID(1), attached: 0)
         var guess = file(7, pages: 6, kind: .systemV(segment))
         guess.isProven = false
-        let account = account(used: [used], search([guess, placed(1, on: [4])]))
+        let account = account(used: [used], anonymous: [anonymous], search([guess, placed(1, on: [4])]))
         #expect(account.held?.holders.contains { $0.kind == .sharedMemory } == isTaken)
-        #expect(account.rows.map(\.unexplained) == [0])
+        #expect(account.rows.map(\.unexplained) == [isTaken ? 0 : Int64(used - 4)])
     }
 
     /// Anonymous pages without a mapping are a buffer's that has none either, no more than it is long, then the kernel's.

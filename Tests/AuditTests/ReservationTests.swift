@@ -24,7 +24,8 @@ private func mapping(_ process: Int32, inode: UInt64, pages: UInt64, touched: UI
 }
 
 private func account(
-    reserved: Int64, files: [HugetlbFile] = [], mappings: [PrivateMapping] = [], minimum: UInt64 = 0
+    reserved: Int64, files: [HugetlbFile] = [], mappings: [PrivateMapping] = [], minimum: UInt64 = 0,
+    pinned: UInt64 = 0
 ) -> ReservationAccount {
     var search = HolderSearch(depth: .files)
     (search.files, search.privateMappings) = (files, mappings)
@@ -35,7 +36,8 @@ private func account(
         ]
     }
     let counts = NodeHugepages(nrHugepages: 100, freeHugepages: 50, surplusHugepages: 0)
-    return ReservationAccount(search, global: [size: GlobalHugepages(counts: counts, reservedHugepages: reserved)])
+    return ReservationAccount(
+        search, global: [size: GlobalHugepages(counts: counts, reservedHugepages: reserved)], pinned: [size: pinned])
 }
 
 extension ReservationAccount {
@@ -50,10 +52,20 @@ extension ReservationAccount {
         #expect(account.unexplained.isEmpty)
     }
 
-    /// A child has the mapping and not the promise; another mapping of the same file has its own.
+    /// A child has the mapping and not the promise, also of a part of it; others that map the same file have their own.
     @Test func forkCopiesNoReservation() {
-        let copies = [mapping(3, inode: 1, pages: 10, touched: 4), mapping(4, inode: 1, pages: 10, touched: 4)]
-        #expect(account(reserved: 6, mappings: copies).reservations.map(\.process) == [PID(3)])
+        let copies = [mapping(3, inode: 1, pages: 10, touched: 4), mapping(4, inode: 1, pages: 3, touched: 0)]
+        #expect(account(reserved: 9, mappings: copies).reservations.map(\.process) == [PID(3)])
+        let shared = [file(1, length: 10, pages: 0)]
+        #expect(account(reserved: 9, files: shared, mappings: copies).reservations.map(\.pages) == [6, 3])
+    }
+
+    /// What the kernel does not count is reserved no more: who made the mapping has ended and left it to a child.
+    @Test(arguments: [(-2, []), (0, []), (3, [3]), (6, [6])] as [(Int64, [UInt64])])
+    func noMoreThanIsCounted(counted: Int64, pages: [UInt64]) {
+        let account = account(reserved: counted, mappings: [mapping(3, inode: 1, pages: 10, touched: 4)])
+        #expect(account.reservations.map(\.pages) == pages)
+        #expect(account.unexplained.isEmpty)
     }
 
     @Test func noReserveHasNone() {
@@ -73,10 +85,20 @@ extension ReservationAccount {
         #expect(all.unexplained == [size: 1])
     }
 
+    /// When it is made, with its holes before those of files, or not at all; one that nobody looked at comes last.
     @Test func aSegmentIsReservedAsAWhole() {
-        let segment = HugetlbFile.Segment(key: 1, id: 7, creator: PID(1), lastUser: PID(1), attached: 0)
-        let account = account(reserved: 3, files: [file(7, length: 4, pages: 1, kind: .systemV(segment))])
-        #expect(account.figures == ["sharedMemory f7 3"])
+        let origin = HugetlbFile.Segment(key: 1, id: 7, creator: PID(1), lastUser: PID(1), attached: 0)
+        let segment = file(7, length: 4, pages: 1, kind: .systemV(origin))
+        var guess = file(8, length: 6, pages: 0, kind: .systemV(origin))
+        guess.isProven = false
+        let memfd = file(9, length: 9, pages: 3, kind: .memfd)
+        #expect(account(reserved: 3, files: [segment]).figures == ["sharedMemory f7 3"])
+        #expect(account(reserved: 0, files: [segment, guess]).figures.isEmpty)
+        #expect(account(reserved: 2, files: [segment]).unexplained == [size: 2])
+        #expect(account(reserved: 6, files: [segment, memfd]).figures == ["sharedMemory f7 3", "file f9 3"])
+        #expect(account(reserved: 6, files: [guess]).figures == ["sharedMemory f8 6"])
+        #expect(account(reserved: 6, files: [guess, memfd]).figures == ["file f9 6"])
+        #expect(account(reserved: 5, files: [guess]).unexplained == [size: 5])
     }
 
     /// What the mount's files have and were promised is part of what it reserves.
@@ -85,6 +107,13 @@ extension ReservationAccount {
         let account = account(reserved: 7, files: [file(1, length: 5, pages: 3, covered: 5)], minimum: 10)
         #expect(account.figures == ["mount /huge 5", "file f1 2"])
         #expect(account.unexplained.isEmpty)
+    }
+
+    /// So is what is mapped privately of its files.
+    @Test func aMountReservesForPrivateMappings() {
+        let mapped = [mapping(3, inode: 1, pages: 4, touched: 1)]
+        let account = account(reserved: 9, files: [file(1, length: 4, pages: 0)], mappings: mapped, minimum: 10)
+        #expect(account.figures == ["mount /huge 6", "private  3"])
     }
 
     @Test func theRestIsUnexplained() {
@@ -99,6 +128,7 @@ extension ReservationAccount {
     func promisedInSpiteOfPins(counted: Int64, pinned: UInt64, promised: UInt64?) {
         let mappings = counted < 0 ? [] : [mapping(3, inode: 1, pages: 10, touched: 4)]
         #expect(
-            account(reserved: counted, mappings: mappings).promised(size, counted: counted, pinned: pinned) == promised)
+            account(reserved: counted, mappings: mappings, pinned: pinned).promised(
+                size, counted: counted, pinned: pinned) == promised)
     }
 }

@@ -34,6 +34,7 @@ private let states = [
     ReservedState(arguments: ["sparse", "--pages", "8"], steps: 1, kind: "file", pages: 4),
     ReservedState(arguments: ["sysv", "--pages", "6", "--touch", "1"], kind: "sharedMemory", pages: 5),
     ReservedState(arguments: ["sysv", "--pages", "6", "--touch", "1"], steps: 1, kind: "sharedMemory", pages: 5),
+    ReservedState(arguments: ["sysv", "--pages", "6", "--touch", "0"], steps: 1, kind: "sharedMemory", pages: 6),
 ]
 
 extension Live {
