@@ -132,7 +132,7 @@ private enum Calls {
         "chown", "fchown", "lchown", "fchownat", "utime", "utimes", "utimensat", "futimesat", "setxattr", "lsetxattr",
         "fsetxattr", "removexattr", "lremovexattr", "fremovexattr", "mount", "umount2", "move_mount", "open_tree",
         "fsopen", "pivot_root", "chroot", "ptrace", "process_vm_writev", "process_madvise", "migrate_pages", "swapon",
-        "swapoff", "sysctl", "sethostname", "reboot", "bpf", "shmget", "msgget", "semget", "setpriority", "kcmp",
+        "swapoff", "sysctl", "sethostname", "reboot", "bpf", "shmget", "msgget", "semget", "setpriority",
         "pidfd_send_signal", "tkill", "rt_sigqueueinfo", "pwrite64", "pwritev", "pwritev2", "sendfile", "splice", "tee",
         "vmsplice", "copy_file_range", "sendto", "sendmsg", "connect",
     ]
