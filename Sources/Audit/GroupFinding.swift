@@ -68,6 +68,10 @@ struct GroupFinding {
         for suspect in group.holders[0].suspects.prefix(8) {
             evidence.append(Evidence(.holders, suspect.path, suspect.says))
         }
+        for process in group.processes.prefix(4) {
+            let owner = search.identities[process].map { CgroupOwner(of: $0.cgroup).description } ?? ""
+            if !owner.isEmpty { evidence.append(Evidence(.holders, "/proc/\(process)/cgroup", "it is of \(owner)")) }
+        }
         if group.holders[0].isSuspected, let pins = search.longTermPins {
             evidence.append(Evidence(.ledger, "/proc/vmstat", Self.pinned(pins)))
         }

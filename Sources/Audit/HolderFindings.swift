@@ -32,7 +32,7 @@ struct HolderFindings {
                 "\(Amount(reservation.pages, reservation.size)) are reserved by the mount on "
                     + "\(reservation.name.escaped(limit: 60)) and used by none of its files",
                 evidence: [Evidence(.holders, "/proc/self/mountinfo", "min_size is \(mount?.minimum ?? 0) pages")],
-                remedy: "\(entering(mount?.through, "-m"))umount \(shellQuoted(reservation.name))  "
+                remedy: "umount \(mount?.through.map { "-N \($0) " } ?? "")\(shellQuoted(reservation.name))  "
                     + "# gives them back; refused while a process uses the mount")
         }
     }
@@ -77,7 +77,6 @@ extension HolderSearch {
     }
 }
 
-/// The words by which a command is run in the namespace of `process`; none for the audit's own.
-func entering(_ process: PID?, _ namespace: String) -> String {
-    process.map { "nsenter -t \($0) \(namespace) " } ?? ""
-}
+/// The words by which a command is run in the IPC namespace of `process`; none for the audit's own. A mount namespace is
+/// never entered so: the command itself would be found there, and be somebody else's.
+func enteringIPC(of process: PID?) -> String { process.map { "nsenter -t \($0) -i " } ?? "" }

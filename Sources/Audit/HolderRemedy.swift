@@ -1,8 +1,15 @@
-import Observations
+public import Observations
 import PageModel
 
 /// The commands that would free what a group holds, ready for a shell, each with a word on what would happen to whom. They
 /// are printed, never run.
+extension Holder {
+    /// Of it alone, though others are like it.
+    public func remedy(_ search: HolderSearch) -> String {
+        HolderGroup(holders: [self], name: name, finding: findingID).remedy(search)
+    }
+}
+
 extension HolderGroup {
     /// As it is spoken of: `file /mnt/huge/a`, `4100 files rtemap_*`.
     var subject: String {
@@ -21,12 +28,13 @@ extension HolderGroup {
     }
 
     func remedy(_ search: HolderSearch) -> String {
-        let amount = "\(ByteCount(bytes))"
+        let amount = ByteCount(bytes)
         return switch finding {
         case .orphanFile:
-            "\(removal(search))  # frees \(amount); no process that was seen has \(them) open or maps \(them)"
+            "\(removal?.command ?? "")  # frees \(removal?.amount ?? amount); no process that was seen has \(them) open or "
+                + "maps \(them)\(removal?.rest ?? "")"
         case .fileUnmapped:
-            removal(search).isEmpty ? ending(search) : "\(removal(search)); \(ending(search))"
+            (removal.map { "\($0.command); " } ?? "") + ending(search)
         case .orphanShm where !isProven: "Audit as root without --passive to see whether they are of huge pages"
         case .orphanShm: "\(segments)  # frees \(amount); whoever attaches by its key or id afterwards fails"
         case .partlyMapped:
@@ -43,27 +51,16 @@ extension HolderGroup {
 
     private var them: String { holders.count == 1 ? "it" : "them" }
 
-    /// Removes linked files by their paths. Empty where they have none: on a mount that is mounted no more.
-    private func removal(_ search: HolderSearch) -> String {
-        let paths = holders.compactMap { $0.file?.path }
-        guard let first = paths.first else { return "" }
-        let folder = first.folder
-        let stem = ForeignText(name.bytes.dropLast().suffix { $0 != UInt8(ascii: "/") })
-        let meant = Set(paths)
-        let wouldTakeOthers = search.files.contains { file in
-            file.path.map { $0.bytes.starts(with: folder.bytes + stem.bytes) && !meant.contains($0) } ?? false
-        }
-        if paths.count > Self.mostNamed, !wouldTakeOthers {
-            let pattern = shellQuoted(ForeignText(stem.globEscaped.bytes + "*".utf8))
-            return "find \(shellQuoted(folder)) -maxdepth 1 -type f -name \(pattern) -delete"
-        }
-        return "rm -- " + paths.prefix(Self.mostNamed).map(shellQuoted).joined(separator: " ")
+    /// Removes linked files, each by its own name. Nil where they have none: on a mount that is mounted no more.
+    private var removal: FileRemoval? {
+        let files = holders.compactMap(\.file)
+        return files.contains { $0.path != nil } ? FileRemoval(files) : nil
     }
 
     private var segments: String {
         let commands = holders.prefix(Self.mostNamed).compactMap { holder -> String? in
             guard case .systemV(let segment)? = holder.file?.kind else { return nil }
-            return entering(segment.through, "-i") + "ipcrm -m \(segment.id)"
+            return enteringIPC(of: segment.through) + "ipcrm -m \(segment.id)"
         }
         return commands.joined(separator: "; ")
     }
@@ -82,24 +79,5 @@ extension HolderGroup {
         let who = others == 0 ? name : "\(name) and \(others) more"
         let verb = holders[0].isSuspected ? "; if it is what keeps them, frees" : ", and with its last descriptor frees"
         return "kill \(shown.map(\.description).joined(separator: " "))  # ends \(who)\(verb) \(ByteCount(bytes))"
-    }
-}
-
-extension ForeignText {
-    /// Of a path, all up to its last slash, with it.
-    fileprivate var folder: ForeignText {
-        ForeignText(bytes.prefix((bytes.lastIndex(of: UInt8(ascii: "/")) ?? -1) + 1))
-    }
-
-    /// As a pattern that matches this text alone.
-    fileprivate var globEscaped: ForeignText {
-        let special = Set("*?[\\".utf8)
-        return ForeignText(bytes.flatMap { special.contains($0) ? [UInt8(ascii: "\\"), $0] : [$0] })
-    }
-}
-
-extension [UInt8] {
-    fileprivate func suffix(while isMeant: (UInt8) -> Bool) -> ArraySlice<UInt8> {
-        self[(lastIndex { !isMeant($0) }.map { $0 + 1 } ?? startIndex)...]
     }
 }

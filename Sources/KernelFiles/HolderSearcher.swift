@@ -108,10 +108,13 @@ struct HolderSearcher: ~Copyable {
             if status.allocated == 0, !isAboutReservations { return }
             let (kind, name) = named(link(), status)
             let owner = machine.users[status.owner] ?? ForeignText("\(status.owner)")
-            let file = HugetlbFile(
+            var file = HugetlbFile(
                 identity: identity, kind: kind, name: name, path: path, size: size, length: status.length,
                 pages: status.allocated / size.bytes, owner: owner, modifiedAt: status.modifiedAt)
+            file.links = UInt64(status.links)
             sightings[identity] = Sighting(file: file)
+        } else if let path, sightings[identity]?.file.otherPaths.count ?? .max < HugetlbFile.mostPaths {
+            sightings[identity]?.file.otherPaths.append(path)
         }
         sightings[identity]?.add(way, use)
     }

@@ -92,6 +92,10 @@ public struct HugetlbFile: Hashable, Sendable {
     /// By which an administrator in the audit's own namespace reaches a linked file: `/proc/PID/root/…` where its mount is
     /// in another. Nil for all others, and for a file on a detached mount.
     public var path: ForeignText?
+    /// Further paths of the same file, by hard links: its pages stay until all are gone. No more than `mostPaths`.
+    public var otherPaths: [ForeignText]
+    /// How many names it has: `st_nlink`.
+    public var links: UInt64
     public var size: PageSize
     /// What it is meant to hold: `st_size`. Says nothing of what it holds. Unit: bytes.
     public var length: UInt64
@@ -121,6 +125,7 @@ public struct HugetlbFile: Hashable, Sendable {
 
     /// A file that a thousand processes map is named with some of them.
     public static let mostUses = 16
+    public static let mostPaths = 7
 
     public init(
         identity: Identity, kind: Kind, name: ForeignText, path: ForeignText? = nil, size: PageSize, length: UInt64,
@@ -128,6 +133,7 @@ public struct HugetlbFile: Hashable, Sendable {
     ) {
         (self.identity, self.kind, self.name, self.path, self.size) = (identity, kind, name, path, size)
         (self.length, self.pages, self.owner, self.modifiedAt) = (length, pages, owner, modifiedAt)
+        (otherPaths, links) = ([], path == nil ? 0 : 1)
         (uses, descriptors, mappings, seenMapped, covered, isProven) = ([], 0, 0, 0, 0, true)
     }
 }

@@ -19,6 +19,7 @@ struct HolderRow: Encodable {
     let user: OrNull<String>
     let since: OrNull<String>
     let finding: String
+    let remedy: String
     let owners: [Owner]
 
     struct Place: Encodable {
@@ -35,6 +36,17 @@ struct HolderRow: Encodable {
         let name: String
         let user: String
         let cgroup: String
+        let unit: OrNull<String>
+        let container: OrNull<AuditDocument.Container>
+        let pod: OrNull<String>
+
+        init(_ pid: PID, _ identity: ProcessIdentity) {
+            (self.pid, name, user) = (pid.rawValue, identity.name.repaired, identity.user.repaired)
+            cgroup = identity.cgroup.repaired
+            let owner = CgroupOwner(of: identity.cgroup)
+            (unit, pod) = (OrNull(owner.unit?.repaired), OrNull(owner.pod))
+            container = OrNull(owner.container.map(AuditDocument.Container.init))
+        }
     }
 
     init(_ holder: Holder, search: HolderSearch?) {
@@ -47,13 +59,8 @@ struct HolderRow: Encodable {
         user = OrNull(holder.file?.owner.repaired)
         since = OrNull(holder.since.flatMap(timestamp))
         finding = holder.findingID.rawValue
-        owners = holder.processes.compactMap { pid in
-            search?.identities[pid].map { identity in
-                Owner(
-                    pid: pid.rawValue, name: identity.name.repaired, user: identity.user.repaired,
-                    cgroup: identity.cgroup.repaired)
-            }
-        }
+        remedy = search.map(holder.remedy) ?? ""
+        owners = holder.processes.compactMap { pid in search?.identities[pid].map { Owner(pid, $0) } }
     }
 }
 

@@ -33,8 +33,9 @@ struct HolderTable {
     private func people(_ group: HolderGroup) -> String {
         guard !group.processes.isEmpty else { return group.holders[0].isSuspected ? "?" : "nobody" }
         let shown = group.processes.prefix(Self.mostProcesses).map { pid in
-            let name = search?.identities[pid].map { " \($0.name.escaped(limit: 20))" } ?? ""
-            return "\(pid)\(name)"
+            guard let identity = search?.identities[pid] else { return "\(pid)" }
+            let owner = CgroupOwner(of: identity.cgroup).description
+            return "\(pid) \(identity.name.escaped(limit: 20))" + (owner.isEmpty ? "" : " in \(owner)")
         }
         let more = group.processes.count - shown.count
         return shown.joined(separator: ", ") + (more > 0 ? " and \(more) more" : "")

@@ -316,25 +316,3 @@ struct HugetlbfsTreeTests {
         } catch { #expect(error.advice == "The process has ended; audit again") }
     }
 }
-
-/// A process in a mount namespace of its own, until `end` or the end of this object.
-private final class Namespaced {
-    private let process = Process()
-    var pid: Int32 { process.processIdentifier }
-
-    /// - Parameter commands: of a shell, run there first.
-    init(_ commands: String) throws {
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/unshare")
-        process.arguments = ["-m", "/bin/sh", "-c", "mount --make-rprivate / && \(commands) && exec sleep 600"]
-        try process.run()
-        // It is ready when it has become `sleep`.
-        while try content("/proc/\(pid)/comm") != "sleep" { usleep(1000) }
-    }
-
-    func end() {
-        kill(pid, SIGKILL)
-        process.waitUntilExit()
-    }
-
-    deinit { if process.isRunning { end() } }
-}

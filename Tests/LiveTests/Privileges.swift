@@ -12,7 +12,7 @@ extension Live {
     }
 
     /// Runs `hugeaudit audit --format json` with fewer privileges, by setpriv.
-    private static func audit(_ setpriv: [String]) throws -> (status: Int32, report: ReportDocument) {
+    static func audit(_ setpriv: [String]) throws -> (status: Int32, report: ReportDocument) {
         let program = try publicCopy()
         defer { try? FileManager.default.removeItem(atPath: program) }
         let outcome = try run("/usr/bin/setpriv", setpriv + [program, "audit", "--format", "json"])

@@ -22,7 +22,7 @@ public final class Holder {
     public init(_ arguments: [String], in cgroup: String? = nil) throws {
         path = arguments.firstIndex(of: "--path").map { arguments[$0 + 1] }
         process.executableURL = URL(fileURLWithPath: cgroup == nil ? product("holder") : "/bin/bash")
-        let move = cgroup.map { ["-c", "echo $$ > \($0); exec \"$@\"", "holder", product("holder")] } ?? []
+        let move = cgroup.map { ["-c", "echo $$ > \"$0\" && exec \"$@\"", $0, product("holder")] } ?? []
         process.arguments = move + arguments
         process.standardInput = input
         process.standardOutput = output

@@ -23,7 +23,13 @@ public final class LimitedCgroup {
                 [ -e "$made" ] || break
                 sleep 0.05
             done
-            if [ "$1" = v1 ]; then umount "$top"; rmdir "$top"
+            if [ "$1" = v1 ]; then
+                # A hierarchy that is unmounted while a removed cgroup is not yet gone keeps its controller for ever.
+                for try in {1..100}; do
+                    [ "$(awk '$1 == "hugetlb" { print $3 }' /proc/cgroups)" != 1 ] || break
+                    sleep 0.05
+                done
+                umount "$top"; rmdir "$top"
             elif [ "$handed" = no ]; then echo -hugetlb > "$top/cgroup.subtree_control"; fi
         }
         handed=no
@@ -32,7 +38,11 @@ public final class LimitedCgroup {
             mount -t cgroup -o hugetlb none "$top" || { rmdir "$top"; exit 1; }
         else
             top=$(findmnt -n -t cgroup2 -o TARGET | head -n 1)
-            grep -qw hugetlb "$top/cgroup.controllers"
+            for try in {1..40}; do
+                if grep -qw hugetlb "$top/cgroup.controllers"; then break; fi
+                sleep 0.05  # on its way back from a hierarchy of version 1
+            done
+            grep -qw hugetlb "$top/cgroup.controllers" || { echo "it is not in $top/cgroup.controllers" >&2; exit 1; }
             if grep -qw hugetlb "$top/cgroup.subtree_control"; then handed=yes; fi
             echo +hugetlb > "$top/cgroup.subtree_control"
         fi
