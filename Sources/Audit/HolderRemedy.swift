@@ -1,4 +1,4 @@
-import Observations
+public import Observations
 import PageModel
 
 /// The commands that would free what a group holds, ready for a shell, each with a word on what would happen to whom. They
@@ -46,10 +46,9 @@ extension HolderGroup {
         let folder = first.folder
         let stem = ForeignText(name.bytes.dropLast().suffix { $0 != UInt8(ascii: "/") })
         let meant = Set(paths)
-        let wouldTakeOthers = search.files.contains { file in
-            file.path.map { $0.bytes.starts(with: folder.bytes + stem.bytes) && !meant.contains($0) } ?? false
-        }
-        if paths.count > Self.mostNamed, !wouldTakeOthers {
+        let wouldBeTaken = folder.bytes + stem.bytes
+        let isOther = { (path: ForeignText) in path.bytes.starts(with: wouldBeTaken) && !meant.contains(path) }
+        if paths.count > Self.mostNamed, !search.files.contains(where: { $0.path.map(isOther) ?? false }) {
             let pattern = shellQuoted(ForeignText(stem.globEscaped.bytes + "*".utf8))
             return "find \(shellQuoted(folder)) -maxdepth 1 -type f -name \(pattern) -delete"
         }
@@ -79,6 +78,11 @@ extension HolderGroup {
         let verb = holders[0].isSuspected ? "; if it is what keeps them, frees" : ", and with its last descriptor frees"
         return "kill \(shown.map(\.description).joined(separator: " "))  # ends \(who)\(verb) \(ByteCount(bytes))"
     }
+}
+
+extension Holder {
+    /// What would free what this one holds.
+    public func remedy(_ search: HolderSearch) -> String { HolderGroup.groups(of: [self])[0].remedy(search) }
 }
 
 extension ForeignText {

@@ -19,6 +19,7 @@ struct HolderRow: Encodable {
     let user: OrNull<String>
     let since: OrNull<String>
     let finding: String
+    let remedy: String
     let owners: [Owner]
 
     struct Place: Encodable {
@@ -47,6 +48,7 @@ struct HolderRow: Encodable {
         user = OrNull(holder.file?.owner.repaired)
         since = OrNull(holder.since.flatMap(timestamp))
         finding = holder.findingID.rawValue
+        remedy = search.map(holder.remedy) ?? ""
         owners = holder.processes.compactMap { pid in
             search?.identities[pid].map { identity in
                 Owner(
