@@ -6,8 +6,8 @@ public enum SchemaCheck {
         .deletingLastPathComponent().appending(path: "Sources/Reporting/Schema")
 
     /// The file with the schema of that name: `hugeaudit.report/1`.
-    public static func file(of schema: String) -> URL {
-        folder.appending(path: "\(schema.replacing("/", with: "-")).schema.json")
+    public static func file(of schema: String) -> String {
+        folder.appending(path: "\(schema.replacing("/", with: "-")).schema.json").path
     }
 
     private static let program = """
@@ -27,7 +27,7 @@ public enum SchemaCheck {
         guard try run("/usr/bin/python3", ["-c", "import jsonschema"]).status == 0 else {
             throw Holder.Unavailable(description: "Debian's python3-jsonschema is not installed")
         }
-        let outcome = try run("/usr/bin/python3", ["-c", program, file(of: schema).path] + files)
+        let outcome = try run("/usr/bin/python3", ["-c", program, file(of: schema)] + files)
         return outcome.status == 0 ? outcome.output : outcome.output + outcome.errors
     }
 
