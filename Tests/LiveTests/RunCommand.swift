@@ -16,9 +16,16 @@ private let wrongRuns: [([String], String)] = [
     (["--root", "/"], "root"),
 ]
 
+/// The testing library runs tests where all signals are blocked, and a program finds them as its parent had them.
+private let unblocked = "--default-signal"
+
+private func signalledShell(_ line: String) throws -> Outcome {
+    try run("/usr/bin/env", [unblocked, "/bin/bash", "-c", line])
+}
+
 extension Live {
     @Test(arguments: endings) static func exitStatusOfACommand(_ command: [String], status: Int32) throws {
-        let outcome = try run(product("hugeaudit"), ["run", "--"] + command)
+        let outcome = try run("/usr/bin/env", [unblocked, product("hugeaudit"), "run", "--"] + command)
         #expect(outcome.status == status)
         #expect(outcome.output.isEmpty)
         let isRun = status != 126 && status != 127
@@ -46,18 +53,23 @@ extension Live {
     /// Input, output, further descriptors, blocked and ignored signals are what they would be without us: also where
     /// somebody has ignored hang-up, as nohup does, or closed pipes.
     @Test(arguments: [":", "trap '' HUP", "trap '' PIPE"]) static func surroundingsOfACommand(_ before: String) throws {
-        let command = """
-            cat; cat <&7; ls /proc/self/fd; grep -E '^Sig(Blk|Ign)' /proc/self/status; printf '%s' "$0" | od -c; exit 3
-            """
-        let outcomes = try ["", "'\(product("hugeaudit"))' run -q --"].map { prefix in
-            try shell(
-                "\(before); exec 7<<<seventh; echo first | \(prefix) bash -c '\(command.replacing("'", with: "'\\''"))' $'a\\xffb'"
-            )
-        }
-        #expect(outcomes[1].output == outcomes[0].output)
-        #expect(outcomes[0].output.hasPrefix("first\nseventh\n"))
-        #expect(outcomes.map(\.status) == [3, 3])
-        #expect(outcomes[1].errors.isEmpty)
+        let outcome = try signalledShell(
+            #"""
+            \#(before)
+            surrounded() {
+                echo first | "$@" bash -c 'cat; cat <&7; ls /proc/self/fd; grep -E "^Sig(Blk|Ign)" /proc/self/status
+                    printf %s "$0" | od -c; exit 3' $'a\xffb' 7<<<seventh
+                echo $?
+            }
+            surrounded; echo ===; surrounded '\#(product("hugeaudit"))' run -q --
+            """#)
+        let halves = outcome.output.components(separatedBy: "===\n")
+        try #require(halves.count == 2, "\(outcome.output)")
+        #expect(halves[1] == halves[0])
+        #expect(halves[0].hasPrefix("first\nseventh\n"))
+        #expect(halves[0].contains("377"))
+        #expect(halves[0].hasSuffix("\n3\n"))
+        #expect(outcome.errors.isEmpty)
     }
 
     /// A signal that is sent to us reaches the command, which may take it in its own way.
@@ -67,7 +79,7 @@ extension Live {
         defer { try? FileManager.default.removeItem(atPath: mark) }
         let command = "trap 'exit 5' \(signal); echo > \(mark); while :; do sleep 0.05; done"
         // Not in the background: there, a shell has its commands ignore INT and QUIT.
-        let outcome = try shell(
+        let outcome = try signalledShell(
             """
             ( until [ -e \(mark) ]; do sleep 0.05; done; kill -\(signal) $$ ) &
             exec '\(product("hugeaudit"))' run -- bash -c "\(command)"
@@ -83,7 +95,7 @@ extension Live {
         defer { for path in [mark, file] { try? FileManager.default.removeItem(atPath: path) } }
         try "trap 'exit 9' INT; test -t 0 && test -t 1 && tty > \(mark); while :; do sleep 0.05; done\n".write(
             toFile: file, atomically: true, encoding: .utf8)
-        let outcome = try shell(
+        let outcome = try signalledShell(
             """
             ( for i in {1..400}; do [ -s \(mark) ] && break; sleep 0.05; done; printf '\\003'; sleep 0.2 ) |
                 TERM=xterm script -qec '\(product("hugeaudit")) run --no-color -- bash \(file)' /dev/null
