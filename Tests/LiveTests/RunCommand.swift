@@ -77,7 +77,7 @@ extension Live {
     static func signalsArePassedOn(_ signal: String) throws {
         let mark = temporaryPath("mark")
         defer { try? FileManager.default.removeItem(atPath: mark) }
-        let command = "trap 'exit 5' \(signal); echo > \(mark); while :; do sleep 0.05; done"
+        let command = "trap 'exit 5' \(signal); echo > \(mark); for i in {1..1200}; do sleep 0.05; done"
         // Not in the background: there, a shell has its commands ignore INT and QUIT.
         let outcome = try signalledShell(
             """
@@ -93,7 +93,7 @@ extension Live {
         let mark = temporaryPath("mark")
         let file = mark + ".sh"
         defer { for path in [mark, file] { try? FileManager.default.removeItem(atPath: path) } }
-        try "trap 'exit 9' INT; test -t 0 && test -t 1 && tty > \(mark); while :; do sleep 0.05; done\n".write(
+        try "trap 'exit 9' INT; test -t 0 && test -t 1 && tty > \(mark); for i in {1..1200}; do sleep 0.05; done\n".write(
             toFile: file, atomically: true, encoding: .utf8)
         let outcome = try signalledShell(
             """
