@@ -93,8 +93,9 @@ extension Live {
         let mark = temporaryPath("mark")
         let file = mark + ".sh"
         defer { for path in [mark, file] { try? FileManager.default.removeItem(atPath: path) } }
-        try "trap 'exit 9' INT; test -t 0 && test -t 1 && tty > \(mark); for i in {1..1200}; do sleep 0.05; done\n".write(
-            toFile: file, atomically: true, encoding: .utf8)
+        try "trap 'exit 9' INT; test -t 0 && test -t 1 && tty > \(mark); for i in {1..1200}; do sleep 0.05; done\n"
+            .write(
+                toFile: file, atomically: true, encoding: .utf8)
         let outcome = try signalledShell(
             """
             ( for i in {1..400}; do [ -s \(mark) ] && break; sleep 0.05; done; printf '\\003'; sleep 0.2 ) |
