@@ -33,6 +33,12 @@ public struct AuditDifference: Hashable, Sendable {
             ).findings
         verdict = Verdict(difference: findings, before: before, run: run, failOn: failOn)
     }
+
+    /// Another audit would find the same: nothing was left that may still be given back, and nothing moves.
+    public var isAtRest: Bool {
+        verdict.level != .findings
+            && !findings.contains { $0.id == .unsettled || Finding.ID.leaks.contains($0.id) && $0.severity > .note }
+    }
 }
 
 extension CommandRun {
@@ -42,7 +48,7 @@ extension CommandRun {
 
 extension Verdict {
     fileprivate init(difference findings: [Finding], before: AuditReport, run: CommandRun?, failOn: Severity) {
-        let when = run.map { "while \($0.shown) ran" } ?? "between the two audits"
+        let when = run.map { "while \"\($0.shown)\" ran" } ?? "between the two audits"
         let leaks = findings.filter { Finding.ID.leaks.contains($0.id) }
         let lost = leaks.filter { $0.severity >= min(failOn, .warning) }
         let isLeak = leaks.contains { $0.severity >= failOn }

@@ -40,9 +40,10 @@ public struct AuditReport: Hashable, Sendable {
     public init(judging observation: MachineObservation, scope: Scope = Scope(), failOn: Severity = .warning) {
         let settling = Settling(observation.passes, nodes: observation.nodes, host: observation.host)
         let last = observation.passes.last
-        let allUnread = (observation.unread + (last?.unread ?? [])).enumerated()
-            .sorted { ($0.element.subject, $0.offset) < ($1.element.subject, $1.offset) }.map(\.element)
         let account = settling.accounts.last
+        let unseen = last?.search.flatMap { account?.isExplained == false ? $0.refusals : nil }
+        let allUnread = (observation.unread + (last?.unread ?? []) + (unseen.map { [$0] } ?? [])).enumerated()
+            .sorted { ($0.element.subject, $0.offset) < ($1.element.subject, $1.offset) }.map(\.element)
         let rows = account?.rows ?? []
         let moving = settling.unsettled
         let sawAll = !allUnread.contains { $0.subject == .pageTables }

@@ -57,6 +57,16 @@ struct HolderFindings {
 }
 
 extension HolderSearch {
+    /// That some would not show what they have: it matters where something has no name. Nil where all did.
+    var refusals: Unread? {
+        refused == 0
+            ? nil
+            : Unread(
+                .holders, what: "what some processes have open or mapped", path: ForeignText("/proc"),
+                reason: "\(refused) times a process refused to show it",
+                remedy: "Run as root with CAP_SYS_PTRACE in the host's initial namespaces")
+    }
+
     /// What was looked at without finding a name.
     var searched: [Evidence] {
         [

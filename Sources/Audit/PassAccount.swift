@@ -28,6 +28,12 @@ struct PassAccount {
         rows.allSatisfy(\.isClosed) && held?.unlocated.isEmpty ?? true && reservations?.unexplained.isEmpty ?? true
     }
 
+    /// All that is in use or reserved has a name.
+    var isExplained: Bool {
+        rows.allSatisfy { $0.unexplained ?? 0 <= 0 } && held?.unlocated.isEmpty ?? true
+            && reservations?.unexplained.isEmpty ?? true
+    }
+
     /// Something is kept by a holder, named or suspected.
     var holdsAnything: Bool { rows.contains { $0.held ?? 1 > 0 } }
     var suspectsAnything: Bool { rows.contains { $0.suspected > 0 } }

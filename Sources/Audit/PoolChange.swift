@@ -8,7 +8,7 @@ public struct PoolChange: Hashable, Sendable {
     public let after: HugetlbBalance?
     /// The most in use, sampled; nil where nobody looked.
     public let peak: UInt64?
-    /// In use when the last look was taken before the end.
+    /// In use when it ended; nil where nobody looked.
     public let atExit: UInt64?
 
     public var usedBefore: UInt64? { before?.used }
@@ -40,7 +40,7 @@ public struct PoolChange: Hashable, Sendable {
             PoolChange(
                 pool: pool, before: before.pools.first { $0.pool == pool },
                 after: after.pools.first { $0.pool == pool },
-                peak: usage?.peak[pool], atExit: usage?.last[pool])
+                peak: usage?.peak[pool], atExit: usage?.atEnd[pool])
         }
     }
 }

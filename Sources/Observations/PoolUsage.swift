@@ -3,12 +3,13 @@ public import PageModel
 /// How many pages of each pool were in use while something ran. Sampled: what came and went between two looks is missed.
 /// Unit: huge pages of the pool's size.
 public struct PoolUsage: Hashable, Sendable {
-    /// The most that a look found.
+    /// The most that a look found, the one at the end included.
     public private(set) var peak: [Pool: UInt64] = [:]
     /// The same, all nodes together.
     public private(set) var peakOfSize: [PageSize: UInt64] = [:]
-    /// What the last look found.
-    public private(set) var last: [Pool: UInt64] = [:]
+    /// What was in use when it ended, as far as is known: what the last look found while it ran, and no less than was in use
+    /// right afterwards.
+    public private(set) var atEnd: [Pool: UInt64] = [:]
     public private(set) var looks: UInt64 = 0
 
     public init() {}
@@ -21,13 +22,20 @@ public struct PoolUsage: Hashable, Sendable {
             sums[pool.size, default: 0] &+= pages
         }
         for (size, pages) in sums { peakOfSize[size] = max(peakOfSize[size] ?? 0, pages) }
-        last = used
+        atEnd = used
         looks += 1
     }
 
-    /// What the last look found, all nodes together; nil where it found nothing of that size.
-    public func last(of size: PageSize) -> UInt64? {
-        let pages = last.filter { $0.key.size == size }.values
+    /// Adds the look that was taken when it had just ended: ending only gives back, so that it had no less before.
+    public mutating func add(afterEnd used: [Pool: UInt64]) {
+        let before = atEnd
+        add(used)
+        atEnd.merge(before, uniquingKeysWith: max)
+    }
+
+    /// `atEnd` of all nodes together; nil for a size that was not looked at.
+    public func atEnd(of size: PageSize) -> UInt64? {
+        let pages = atEnd.filter { $0.key.size == size }.values
         return pages.isEmpty ? nil : pages.reduce(0, &+)
     }
 }

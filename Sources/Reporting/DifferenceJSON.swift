@@ -117,7 +117,7 @@ private struct DifferenceDocument: Encodable {
             let old = before.totals.first { $0.size == total.size }?.global?.reservedHugepages
             pageSize = total.size.bytes
             reserved = OrNull(old.flatMap { old in total.global.map { $0.reservedHugepages &- old } })
-            (peak, atExit) = (OrNull(usage?.peakOfSize[total.size]), OrNull(usage?.last(of: total.size)))
+            (peak, atExit) = (OrNull(usage?.peakOfSize[total.size]), OrNull(usage?.atEnd(of: total.size)))
         }
     }
 

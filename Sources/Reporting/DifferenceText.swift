@@ -43,8 +43,8 @@ public struct DifferenceText {
                     + [row.usedBefore, row.peak, row.atExit, row.usedAfter].map(figure)
                     + [row.nr, row.free, row.mapped, row.held, row.poisoned, row.unexplained].map(signed))
         }
-        let looks = difference.run.map { ", sampled \($0.usage.looks) times" } ?? ""
-        return [table.text, "In use before, at the peak, at the end and after\(looks); then what changed."]
+        let looks = difference.run.map { " (samples: \($0.usage.looks))" } ?? ""
+        return [table.text, "In use before, at the peak\(looks), when it ended and afterwards; then what changed."]
     }
 
     /// `+8`, `-3`, `0`

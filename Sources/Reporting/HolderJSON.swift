@@ -19,6 +19,7 @@ struct HolderRow: Encodable {
     let user: OrNull<String>
     let since: OrNull<String>
     let finding: String
+    /// Empty where nothing is held any more.
     let remedy: String
     let owners: [Owner]
 
@@ -59,7 +60,7 @@ struct HolderRow: Encodable {
         user = OrNull(holder.file?.owner.repaired)
         since = OrNull(holder.since.flatMap(timestamp))
         finding = holder.findingID.rawValue
-        remedy = search.map(holder.remedy) ?? ""
+        remedy = holder.pages == 0 ? "" : search.map(holder.remedy) ?? ""
         owners = holder.processes.compactMap { pid in search?.identities[pid].map { Owner(pid, $0) } }
     }
 }

@@ -58,7 +58,7 @@ public struct LeaksText {
         return switch group.finding {
         case .orphanFile: "no mapper, no descriptor"
         case .orphanShm: "nobody attached"
-        case .partlyMapped: "in no page table, though \(people) maps other pages of it"
+        case .partlyMapped: "in no page table, of what is mapped by \(people)"
         case .kernelHeld: "no mapper; " + (group.processes.isEmpty ? "no process made out" : "suspected: \(people)")
         default: "no mapper, open in \(people)"
         }

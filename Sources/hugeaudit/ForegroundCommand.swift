@@ -21,13 +21,16 @@ struct ForegroundCommand {
         signal(SIGCHLD, SIG_DFL)  // or its status would be lost where our parent ignores it
         let awaited = Signals(Self.passedOn + [SIGCHLD])
         let before = awaited.block()
-        defer { before.restore() }
+        defer {
+            awaited.forget()
+            before.restore()
+        }
         let clock = ContinuousClock.now
         let child = try spawn(mask: before)
         while true {
             let used = look()
-            // What was seen when it had ended is no use of its any more.
             if let ending = Self.ending(of: child) {
+                usage.add(afterEnd: used)
                 let duration = clock.duration(to: .now) / .seconds(1)
                 return CommandRun(
                     arguments: arguments.map { ForeignText($0) }, ending: ending, durationSeconds: duration,
@@ -88,6 +91,9 @@ private struct Signals {
         sigprocmask(SIG_BLOCK, &ours, &before.set)
         return before
     }
+
+    /// Drops those that came meanwhile: they were meant for a command that has ended.
+    func forget() { while wait(for: .zero).number > 0 {} }
 
     /// Makes them those that are blocked.
     func restore() {

@@ -26,10 +26,10 @@ struct HugeAudit: ParsableCommand {
         } catch {
             let message = fullMessage(for: error)
             switch exitCode(for: error) {
-            case .success:
-                Output.write(message + "\n")
             case let code where error is ExitCode:
                 Self.exit(withError: code)
+            case .success:
+                Output.write(message + "\n")
             default:
                 Output.complain(message)
                 Self.exit(withError: ExitCode(2))

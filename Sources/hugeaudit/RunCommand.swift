@@ -90,7 +90,7 @@ struct RunCommand: ParsableCommand {
             let after = options.audit(try options.open(.live), scope)
             let difference = AuditDifference(from: before, to: after, run: run, failOn: options.failOn)
             let rest = ContinuousClock.now.duration(to: deadline)
-            guard difference.verdict.level != .clean, rest > .zero else { return difference }
+            guard !difference.isAtRest, rest > .zero else { return difference }
             usleep(UInt32(min(rest, .milliseconds(50)) / .microseconds(1)))
         }
     }

@@ -171,7 +171,8 @@ private func ring(_ process: Int32, pages: UInt64, isMapped: Bool = false) -> Pi
         #expect(account.held?.holders.first?.file?.pages == 5)
     }
 
-    /// Where nobody looked at the file's pages, its poisoned one is not counted a second time as held.
+    /// Where nobody looked at the file's pages, its poisoned one is not counted a second time as held, but where the file can
+    /// as well have none.
     @Test(arguments: [(5, 3), (9, 4)] as [(UInt64, UInt64)])
     func poisonedPagesOfFilesWithoutAPlace(used: UInt64, held: UInt64) {
         var file = file(1, pages: 5, kind: .deleted)

@@ -64,9 +64,7 @@ extension Live {
             try memfd.step()
             let (status, report) = try audit(["--bounding-set=-sys_ptrace", "--inh-caps=-sys_ptrace"])
             #expect(status == 1)
-            withKnownIssue("refused descriptor tables are evidence of unexplained-pages only, not unread") {
-                #expect(report.taken.view == "partial")
-            }
+            #expect(report.taken.view == "partial")
             let row = try #require(report.pool(twoMiB.bytes))
             #expect((row.held, row.unexplained) == (3, 2))
             let holder = try #require(report.holders.first)
@@ -89,10 +87,8 @@ extension Live {
             let memfd = try Holder(["memfd", "--pages", "2"])
             try memfd.step()
             let (status, report) = try audit(setpriv)
-            withKnownIssue("the same, where root has no capabilities", isIntermittent: true) {
-                #expect(report.taken.view == "partial")
-                #expect(!report.unread.isEmpty)
-            }
+            #expect(report.taken.view == "partial")
+            #expect(!report.unread.isEmpty)
             #expect(report.unread.allSatisfy { !$0.reason.isEmpty && !$0.remedy.isEmpty })
             let row = try #require(report.pool(twoMiB.bytes))
             #expect((row.nr, row.free) == (32, 27))

@@ -1,0 +1,126 @@
+import Foundation
+import TestSupport
+import Testing
+
+private let endings: [([String], Int32)] = [
+    (["true"], 0), (["sh", "-c", "exit 7"], 7), (["sh", "-c", "kill -9 $$"], 137),
+    (["sh", "-c", "kill -TERM $$"], 143),
+    (["/no/such/command"], 127), (["no-such-command"], 127), (["/etc/passwd"], 126), (["/etc"], 126),
+]
+
+private let wrongRuns: [([String], String)] = [
+    (["--settle", "5"], "settle"), (["--settle", "2h"], "settle"), (["--interval", "0ms"], "interval"),
+    (["--leak-exit-code", "256"], "leak-exit-code"), (["--leak-exit-code", "-1"], "leak-exit-code"),
+    (["--output", "/no/such/folder/file"], "/no/such/folder/file"), (["--node", "4711"], "no node 4711"),
+    (["--page-size", "4M"], "no huge pages of 4 MiB"), (["--no-such-option"], "no-such-option"),
+    (["--root", "/"], "root"),
+]
+
+/// The testing library runs tests where all signals are blocked, and a program finds them as its parent had them.
+private let unblocked = "--default-signal"
+
+private func signalledShell(_ line: String) throws -> Outcome {
+    try run("/usr/bin/env", [unblocked, "/bin/bash", "-c", line])
+}
+
+extension Live {
+    @Test(arguments: endings) static func exitStatusOfACommand(_ command: [String], status: Int32) throws {
+        let outcome = try run("/usr/bin/env", [unblocked, product("hugeaudit"), "run", "--"] + command)
+        #expect(outcome.status == status)
+        #expect(outcome.output.isEmpty)
+        let isRun = status != 126 && status != 127
+        #expect(outcome.errors.hasPrefix(isRun ? "CLEAN: Nothing was left" : "could not run \(command[0]): "))
+    }
+
+    /// Refused with words on what is wrong, and nothing is run.
+    @Test(arguments: wrongRuns) static func wrongRunIsRefused(_ options: [String], says: String) throws {
+        let mark = temporaryPath("mark")
+        let outcome = try run(product("hugeaudit"), ["run"] + options + ["--", "touch", mark])
+        #expect(outcome.status == 2)
+        #expect(outcome.errors.contains(says), "\(outcome.errors)")
+        #expect(outcome.output.isEmpty)
+        #expect(!FileManager.default.fileExists(atPath: mark))
+    }
+
+    @Test(arguments: [[], ["--"], ["touch", "MARK"]]) static func runWithoutACommand(_ words: [String]) throws {
+        let mark = temporaryPath("mark")
+        let outcome = try run(product("hugeaudit"), ["run"] + words.map { $0 == "MARK" ? mark : $0 })
+        #expect(outcome.status == 2)
+        #expect(outcome.errors.contains("hugeaudit run"), "\(outcome.errors)")
+        #expect(!FileManager.default.fileExists(atPath: mark))
+    }
+
+    /// Input, output, further descriptors, blocked and ignored signals are what they would be without us: also where
+    /// somebody has ignored hang-up, as nohup does, or closed pipes.
+    @Test(arguments: [":", "trap '' HUP", "trap '' PIPE"]) static func surroundingsOfACommand(_ before: String) throws {
+        let outcome = try signalledShell(
+            #"""
+            \#(before)
+            surrounded() {
+                echo first | "$@" bash -c 'cat; cat <&7; ls /proc/self/fd; grep -E "^Sig(Blk|Ign)" /proc/self/status
+                    printf %s "$0" | od -c; exit 3' $'a\xffb' 7<<<seventh
+                echo $?
+            }
+            surrounded; echo ===; surrounded '\#(product("hugeaudit"))' run -q --
+            """#)
+        let halves = outcome.output.components(separatedBy: "===\n")
+        try #require(halves.count == 2, "\(outcome.output)")
+        #expect(halves[1] == halves[0])
+        #expect(halves[0].hasPrefix("first\nseventh\n"))
+        #expect(halves[0].contains("377"))
+        #expect(halves[0].hasSuffix("\n3\n"))
+        #expect(outcome.errors.isEmpty)
+    }
+
+    /// A signal that is sent to us reaches the command, which may take it in its own way.
+    @Test(arguments: ["HUP", "INT", "QUIT", "TERM", "USR1", "USR2"])
+    static func signalsArePassedOn(_ signal: String) throws {
+        let mark = temporaryPath("mark")
+        defer { try? FileManager.default.removeItem(atPath: mark) }
+        let command = "trap 'exit 5' \(signal); echo > \(mark); for i in {1..1200}; do sleep 0.05; done"
+        // Not in the background: there, a shell has its commands ignore INT and QUIT.
+        let outcome = try signalledShell(
+            """
+            ( until [ -e \(mark) ]; do sleep 0.05; done; kill -\(signal) $$ ) &
+            exec '\(product("hugeaudit"))' run -- bash -c "\(command)"
+            """)
+        #expect(outcome.status == 5)
+        #expect(outcome.errors.hasPrefix("CLEAN: "))
+    }
+
+    /// Ctrl-C of the terminal reaches the command once, and not us.
+    @Test static func theTerminalIsTheCommands() throws {
+        let mark = temporaryPath("mark")
+        let file = mark + ".sh"
+        defer { for path in [mark, file] { try? FileManager.default.removeItem(atPath: path) } }
+        try "trap 'exit 9' INT; test -t 0 && test -t 1 && tty > \(mark); for i in {1..1200}; do sleep 0.05; done\n"
+            .write(
+                toFile: file, atomically: true, encoding: .utf8)
+        let outcome = try signalledShell(
+            """
+            ( for i in {1..400}; do [ -s \(mark) ] && break; sleep 0.05; done; printf '\\003'; sleep 0.2 ) |
+                TERM=xterm script -qec '\(product("hugeaudit")) run --no-color -- bash \(file)' /dev/null
+            """)
+        #expect(outcome.status == 9)
+        #expect(outcome.output.contains("CLEAN: Nothing was left behind"))
+        #expect(try content(mark).hasPrefix("/dev/pts/"))
+    }
+
+    /// The report for a person goes to standard error, or to a file, or nowhere.
+    @Test static func whereTheReportGoes() throws {
+        let file = temporaryPath("report")
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        let command = ["--", "echo", "hello"]
+        let plain = try run(product("hugeaudit"), ["run"] + command)
+        let filed = try run(product("hugeaudit"), ["run", "--quiet", "--output", file] + command)
+        let quiet = try run(product("hugeaudit"), ["run", "--quiet"] + command)
+        for outcome in [plain, filed, quiet] {
+            #expect(outcome.output == "hello\n")
+            #expect(outcome.status == 0)
+        }
+        let report = "CLEAN: Nothing was left behind while \"echo hello\" ran.\n"
+        #expect(plain.errors == report)
+        #expect(try String(contentsOfFile: file, encoding: .utf8) == report)
+        #expect(filed.errors.isEmpty && quiet.errors.isEmpty)
+    }
+}
