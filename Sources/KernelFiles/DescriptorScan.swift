@@ -1,4 +1,3 @@
-import Dispatch
 import Observations
 import PageModel
 import Synchronization
@@ -39,12 +38,17 @@ struct DescriptorScan: Sendable {
 
     /// The same for many, in their order, on as many CPUs as there are.
     func choices(in folders: [String]) -> [Choice] {
-        let choices = Mutex([Choice](repeating: Choice(), count: folders.count))
-        DispatchQueue.concurrentPerform(iterations: folders.count) { index in
+        let choices = Choices(folders.count)
+        inParallel(folders.count) { index in
             let choice = choice(in: folders[index])
-            choices.withLock { $0[index] = choice }
+            choices.all.withLock { $0[index] = choice }
         }
-        return choices.withLock { $0 }
+        return choices.all.withLock { $0 }
+    }
+
+    private final class Choices: Sendable {
+        let all: Mutex<[Choice]>
+        init(_ count: Int) { all = Mutex([Choice](repeating: Choice(), count: count)) }
     }
 
     private func couldBeHugetlb(_ status: FileStatus) -> Bool {

@@ -139,7 +139,7 @@ private let ways: [(String, String, Bool)] = [
             22 27 0:21 / /proc rw - proc proc rw
             x y z - overlay nobody looks at this
             42 27 0:39 / /mnt/huge rw - hugetlbfs none rw,pagesize=2M
-            43 27 0:40 / /mnt/huge2 rw - hugetlbfs2 none rw
+            43 27 0:40 / /mnt/huge2 rw - fuse.hugetlbfs none rw
             """)
     ])
     var types: [ForeignText] = []

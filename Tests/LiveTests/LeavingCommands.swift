@@ -46,6 +46,10 @@ private struct CommandAudit {
     }
 }
 
+/// For bash: lets go of all descriptors above 2. Foundation waits for a process until nobody has a socket of its own any more
+/// that it hands down, and so for what the process leaves behind.
+private let closingOthers = "for n in $(ls /proc/$$/fd); do if [ $n -gt 2 ]; then eval \"exec $n>&-\"; fi; done"
+
 /// Commands that take pages and give them all back.
 private let tidyCommands: [[String]] = [
     ["private", "--pages", "5"], ["shared", "--pages", "4", "--touch", "2"], ["memfd", "--pages", "3"],
@@ -144,13 +148,14 @@ extension Live {
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
             defer { try? FileManager.default.removeItem(atPath: folder) }
             let script = """
+                \(closingOthers)
                 mkfifo \(folder)/input; exec 3<>\(folder)/input
                 '\(product("holder"))' private --pages 3 <&3 >\(folder)/ready 2>/dev/null &
                 until grep -q ready \(folder)/ready; do sleep 0.05; done; echo $! > \(folder)/pid
                 """
             let audit = try CommandAudit([], "bash", "-c", script)
             let pid = try #require(Int32(try content(folder + "/pid")))
-            defer { kill(pid, SIGTERM) }
+            defer { kill(pid, SIGKILL) }
             #expect(audit.outcome.status == 0)
             #expect(audit.report.verdict.level == "clean")
             #expect(audit.report.findings.map(\.id) == ["process-remains"])
@@ -169,6 +174,7 @@ extension Live {
             let (file, pidFile) = (mount.folder + "/data", temporaryPath("pid"))
             defer { try? FileManager.default.removeItem(atPath: pidFile) }
             let script = """
+                \(closingOthers)
                 exec 3<>\(file); fallocate -l 8M \(file); rm \(file)
                 sleep \(isFreed ? "0.5" : "600") >/dev/null 2>&1 & echo $! > \(pidFile)
                 """
