@@ -160,6 +160,9 @@ private struct Share {
         _ places: [Placement], to buffers: inout [(pages: UInt64, suspects: [PinSuspect])]
     ) -> [Placement] {
         var places = places
+        // Which of several processes keeps what cannot be told, unless all of their buffers are full.
+        let all = buffers.reduce(0) { $0 &+ $1.pages }
+        if buffers.count > 1, all != places.total { buffers = [(all, buffers.flatMap(\.suspects))] }
         for index in buffers.indices where !places.isEmpty && buffers[index].pages > 0 {
             let total = places.total
             let pages = min(buffers[index].pages, total)

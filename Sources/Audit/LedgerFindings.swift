@@ -64,7 +64,8 @@ struct LedgerFindings {
     }
 
     private var underflows: [Finding] {
-        ledger.global.sorted { $0.key < $1.key }.filter { $0.value.reservedHugepages < 0 }.map { size, global in
+        let counts = ledger.global.filter { $0.value.reservedHugepages < 0 && !movingSizes.contains($0.key) }
+        return counts.sorted { $0.key < $1.key }.map { size, global in
             let pages = global.reservedHugepages.magnitude
             let isPinned = pinned[size] ?? 0 > 0
             return Finding(

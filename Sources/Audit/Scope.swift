@@ -19,10 +19,12 @@ public struct Scope: Hashable, Sendable {
         includes(node: balance.pool.node) && includes(size: balance.pool.size)
     }
 
-    /// The holder, where it holds pages that are meant.
+    /// The holder with its pages that are meant, all of them where their nodes are not known; nil where none is meant.
     func limited(_ holder: Holder) -> Holder? {
         guard includes(size: holder.size) else { return nil }
-        return holder.nodes.map { $0.contains { includes(node: $0.node) } } ?? true ? holder : nil
+        guard let nodes = holder.nodes, self.nodes != nil else { return holder }
+        let meant = nodes.filter { includes(node: $0.node) }
+        return meant.isEmpty ? nil : holder.keeping(meant.total, on: meant)
     }
 
     /// The process with the placements that are meant; nil where none of them is.

@@ -110,8 +110,7 @@ public struct HugetlbFile: Hashable, Sendable {
     /// Descriptors and mappings that lead to it, whether in `uses` or not.
     public var descriptors: UInt64
     public var mappings: UInt64
-    /// Distinct pages of it that page tables of walked processes lead to, by MAP_SHARED mappings: no more than a lower
-    /// bound. Unit: huge pages.
+    /// Distinct pages of it that page tables of walked processes lead to: no more than a lower bound. Unit: huge pages.
     public var seenMapped: UInt64
     /// Distinct pages of it that live MAP_SHARED mappings without MAP_NORESERVE cover, touched or not. Unit: huge pages.
     public var covered: UInt64
@@ -124,7 +123,7 @@ public struct HugetlbFile: Hashable, Sendable {
     public var unplaced: String?
 
     /// A file that a thousand processes map is named with some of them.
-    public static let mostUses = 16
+    public static let mostUses = 64
     public static let mostPaths = 7
 
     public init(

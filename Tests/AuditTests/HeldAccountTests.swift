@@ -135,6 +135,25 @@ private func ring(_ process: Int32, pages: UInt64, isMapped: Bool = false) -> Pi
         #expect(account.rows[0].unexplained == 0)
     }
 
+    /// Which of several processes keeps a page with its buffers cannot be told: none is named in a command, unless all are
+    /// full.
+    @Test(arguments: [(1000, 1, false), (3, 2, true)] as [(UInt64, UInt64, Bool)])
+    func pinsOfSeveralRings(first: UInt64, second: UInt64, isEach: Bool) {
+        let search = search([], [ring(100, pages: first), ring(200, pages: second)], depth: .suspects)
+        let account = account(used: [5], anonymous: [5], search)
+        let holders = account.held?.holders ?? []
+        #expect(holders.map(\.processes) == (isEach ? [[PID(100)], [PID(200)]] : [[PID(100), PID(200)]]))
+        #expect(holders.map(\.pages) == (isEach ? [3, 2] : [5]))
+        #expect(holders.map { $0.remedy(search).hasPrefix("kill ") } == holders.map { _ in isEach })
+    }
+
+    /// A pipe says nothing about these pages: its process is told, and not to be killed.
+    @Test func aSingleSuspectMayBeInnocent() {
+        let search = search([], [PinSuspect(PID(7), descriptor: 3, .pipe)], depth: .suspects)
+        let holder = account(used: [2], anonymous: [2], search).held?.holders.first
+        #expect(holder?.remedy(search) == "Find out whether process 7 () keeps them; ending it then frees 4 MiB")
+    }
+
     /// Of pages on several nodes it cannot be told which a buffer keeps, unless it keeps all.
     @Test(arguments: [(4, nil), (6, [4, 2])] as [(UInt64, [UInt64]?)])
     func pinsOnSeveralNodes(length: UInt64, nodes: [UInt64]?) {
@@ -228,6 +247,36 @@ private func ring(_ process: Int32, pages: UInt64, isMapped: Bool = false) -> Pi
         #expect(remedy(padded) == "rm -- /huge/f0 /huge/f008 /huge/f07  ")
         let many = (0..<4100).map { linked("/huge/rtemap_\($0)", since: 1) }
         #expect(remedy(many) == "printf '%s\\0' /huge/rtemap_{0..4099} | xargs -0 rm --  ")
+    }
+
+    /// A path that others can change leads where they like: through folders below the mount, or another namespace.
+    @Test(
+        arguments: [
+            ("/huge", nil, "/huge/a", true), ("/huge", nil, "/huge/of/a", false), ("/huge", 7, "/huge/a", false),
+            ("/huge", 7, "/proc/7/root/huge/a", false), ("/other", nil, "/huge/a", false),
+        ] as [(String, Int32?, String, Bool)])
+    func pathsOfOthers(mount: String, through: Int32?, path: String, isOurs: Bool) {
+        let holder = linked(path, since: 1)
+        var search = search([holder.file].compactMap { $0 })
+        search.mounts = [
+            HugetlbMount(
+                device: internalDevice, folder: ForeignText(mount), through: through.map { PID($0) }, size: size,
+                minimum: 0)
+        ]
+        #expect(holder.remedy(search).contains("look first whose folders the path leads through") == !isOurs)
+    }
+
+    /// A command frees what it names, and says what is left.
+    @Test func segmentsAreNamedAsFarAsTheyGo() {
+        let holders = (0..<Int32(20)).map { id in
+            let segment = HugetlbFile.Segment(key: 0, id: id, creator: PID(1), lastUser: PID(1), attached: 0)
+            var file = file(UInt64(id), pages: 1, kind: .systemV(segment))
+            file.name = ForeignText("SYSV key 0x0 id \(id)")
+            return Holder(file, pages: 1, nodes: nil)
+        }
+        let remedy = HolderGroup.groups(of: holders)[0].remedy(search([]))
+        #expect(remedy.contains("; ipcrm -m 15  # frees 32 MiB; "))
+        #expect(remedy.hasSuffix("; 4 more are left: audit again"))
     }
 
     /// What cannot be named in one command is not said to be freed by it.

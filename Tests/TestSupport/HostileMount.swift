@@ -1,5 +1,5 @@
 import Foundation
-public import Glibc
+import Glibc
 public import SystemPackage
 
 /// A folder with a hugetlbfs on its subfolder `huge`, and everything that is mounted in it; all gone with this object.
@@ -30,7 +30,7 @@ public final class HostileMount {
     }
 
     /// A FIFO, a socket or a device.
-    public func node(_ path: FilePath, _ kind: mode_t, major: UInt = 0, minor: UInt = 0) throws {
+    public func node(_ path: FilePath, _ kind: UInt32, major: UInt = 0, minor: UInt = 0) throws {
         try check(path.withPlatformString { mknod($0, kind | 0o666, major << 8 | minor) })
     }
 
