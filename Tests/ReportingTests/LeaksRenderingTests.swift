@@ -61,7 +61,7 @@ private func report(named bytes: [UInt8]) -> LeakReport {
 
                 warning orphan-file: plain: 4 MiB, no mapper, no descriptor
                   node 0: 2 x 2 MiB; since 2023-11-14T22:13:20Z, made by plain
-                  To mend: rm -- /huge/plain  # frees 4 MiB; no process that was seen has it open or maps it
+                  To mend: rm -- /huge/plain  # frees 4 MiB; no process that was seen has it open or maps it; look first whose folders the path leads through
 
                 warning unexplained-pages: 1 x 2 MiB (2 MiB) on node 0: no mapper, and no holder was found
                   To mend: 
