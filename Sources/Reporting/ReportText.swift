@@ -27,7 +27,9 @@ extension AuditReport {
             parts.append("\(walk.refusedSharers) would not say whether they share page tables")
         }
         if let search {
-            parts.append("\(search.descriptors) descriptors, \(search.mountNamespaces) mount namespaces")
+            let namespaces = search.mountNamespaces
+            parts.append("\(search.descriptors) descriptors")
+            parts.append("\(namespaces) mount namespace\(namespaces == 1 ? "" : "s")")
         }
         if !isSettled { parts.append("not settled") }
         return parts.joined(separator: ", ")
