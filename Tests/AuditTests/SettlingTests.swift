@@ -132,6 +132,60 @@ struct SettlingTests {
 }
 
 /// A page on whose node memory blocks and libnuma disagree is a finding, and a settled one.
+/// A search that found one memfd of so many pages, on node 0.
+private func search(_ pages: UInt64, _ depth: HolderSearch.Depth = .files, suspects: [PinSuspect] = []) -> HolderSearch
+{
+    var file = HugetlbFile(
+        identity: .init(device: DeviceNumber(major: 0, minor: 9), inode: 7), kind: .memfd,
+        name: ForeignText("/memfd:a"),
+        size: size, length: pages * size.bytes, pages: pages, owner: ForeignText("root"))
+    file.frames = .init(mapped: 0, unmapped: [Placement(node: NodeID(0), size: size, pages: pages)])
+    var search = HolderSearch(depth: depth)
+    (search.files, search.suspects) = (pages > 0 ? [file] : [], suspects)
+    return search
+}
+
+/// Three pages in use, none of them mapped.
+private func unmapped(_ search: HolderSearch? = nil) -> HugetlbPass {
+    var pass = pass(free: 5, mapped: 0)
+    pass.search = search
+    return pass
+}
+
+struct SettlingSearchTests {
+    private func next(_ passes: [HugetlbPass]) -> NextPass? { Settling(passes, nodes: nodes, host: host).next }
+
+    /// What lacks a name is looked for at once, first among files, then among suspects.
+    @Test func searchesGoDeeperAsLongAsANameIsMissing() {
+        #expect(next([pass(free: 5, mapped: 3)]) == nil)
+        #expect(next([unmapped()]) == NextPass(pause: 0, search: .files))
+        #expect(next([unmapped(), unmapped(search(2))]) == NextPass(pause: 0, search: .suspects))
+        let deep = next([unmapped(), unmapped(search(2)), unmapped(search(2, .suspects))])
+        #expect(deep?.search == .suspects)
+        #expect(deep?.pause ?? 0 > 0)
+    }
+
+    /// A holder with a name is believed when two passes agree for a tenth of a second; before, it may be about to end.
+    @Test func whatIsHeldByNameSettlesQuickly() {
+        let early = at([0, 0.05], [unmapped(), unmapped(search(3))])
+        #expect(next(early)?.search == .files)
+        #expect(next(early)?.pause ?? 0 > 0)
+        let late = at([0, 0.1], [unmapped(), unmapped(search(3))])
+        #expect(next(late) == nil)
+        #expect(report(late).findings.map(\.id) == [.memfdUnmapped])
+        #expect(report(early).findings.map(\.id) == [.unsettled])
+    }
+
+    /// Suspects name nothing for sure: that takes as long as a shortfall.
+    @Test func suspicionsMustStand() {
+        let found = search(0, .suspects, suspects: [PinSuspect(PID(4), descriptor: 3, .socket(inFlight: 1))])
+        let passes = [unmapped(found), unmapped(found), unmapped(found)]
+        #expect(next(at([0, 0.1, 0.2], passes)) != nil)
+        #expect(next(at([0, 0.5, 1.1], passes)) == nil)
+        #expect(report(at([0, 0.5, 1.1], passes)).findings.map(\.id) == [.kernelHeld])
+    }
+}
+
 @Test func nodeDisagreementIsAFinding() throws {
     var passes = [pass(free: 5, mapped: 3)]
     passes[0].walk.disagreements = [
