@@ -132,6 +132,7 @@ static const char *copyTable(void) {
 
 static const char *perform(const struct cplace_job *job, uint64_t mostProbes) {
     if (job->source == CPLACE_FILE) return cprobe_file(job->id, mostProbes);
+    if (job->source == CPLACE_FILESYSTEM) return cprobe_filesystem(job->id);
     const char *refused = enter(job->ipc_namespace);
     if (refused) return refused;
     return job->source == CPLACE_SEGMENT ? placeSegment(job->id, mostProbes) : copyTable();
@@ -185,5 +186,5 @@ pid_t cplace_start(
     if (pid < 0) close(ends[0]);
     *records = pid < 0 ? -1 : ends[0];
     errno = error;
-    return pid;
+    return pid < 0 ? -2 : pid;
 }

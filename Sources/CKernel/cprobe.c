@@ -34,17 +34,32 @@ struct file {
     uint64_t pages, found;
 };
 
+static void tell(const struct stat *status, uint64_t pageSize) {
+    cplace_add(CPLACE_DEVICE, (uint64_t)major(status->st_dev) << 32 | minor(status->st_dev));
+    cplace_add(CPLACE_INODE, status->st_ino);
+    cplace_add(CPLACE_LENGTH, (uint64_t)status->st_size);
+    cplace_add(CPLACE_ALLOCATED, (uint64_t)status->st_blocks * 512);
+    cplace_add(CPLACE_PAGE_SIZE, pageSize);
+}
+
 /* It must be a regular file on hugetlbfs, of which opening it has no effect. */
-static const char *prove(int descriptor, uint64_t *pageSize) {
+static const char *prove(int descriptor, struct stat *status, uint64_t *pageSize) {
     struct statfs system;
     if (fstatfs(descriptor, &system)) return "fstatfs";
-    struct stat status;
-    if (fstat(descriptor, &status)) return "fstat";
+    if (fstat(descriptor, status)) return "fstat";
+    *pageSize = system.f_type == HUGETLBFS_MAGIC ? (uint64_t)system.f_bsize : 0;
+    tell(status, *pageSize);
     errno = 0;
     if (system.f_type != HUGETLBFS_MAGIC) return "it is no file of huge pages";
-    if (!S_ISREG(status.st_mode)) return "it is no regular file";
-    *pageSize = (uint64_t)system.f_bsize;
+    if (!S_ISREG(status->st_mode)) return "it is no regular file";
     if (*pageSize < (uint64_t)getpagesize() || *pageSize & (*pageSize - 1)) return "its page size is not known";
+    return NULL;
+}
+
+const char *cprobe_filesystem(int descriptor) {
+    struct statfs system;
+    if (fstatfs(descriptor, &system)) return "fstatfs";
+    cplace_add(CPLACE_PAGE_SIZE, system.f_type == HUGETLBFS_MAGIC ? (uint64_t)system.f_bsize : 0);
     return NULL;
 }
 
@@ -157,33 +172,28 @@ static const char *lookEverywhere(struct file *file, uint64_t length, uint64_t m
     return NULL;
 }
 
-static const char *lookAtFile(struct file *file, uint64_t mostProbes) {
-    struct stat status;
-    if (fstat(file->descriptor, &status)) return "fstat";
-    cplace_add(CPLACE_DEVICE, (uint64_t)major(status.st_dev) << 32 | minor(status.st_dev));
-    cplace_add(CPLACE_INODE, status.st_ino);
-    cplace_add(CPLACE_LENGTH, (uint64_t)status.st_size);
-    cplace_add(CPLACE_ALLOCATED, (uint64_t)status.st_blocks * 512);
-    cplace_add(CPLACE_PAGE_SIZE, file->pageSize);
-    file->pages = (uint64_t)status.st_blocks * 512 / file->pageSize;
+static const char *lookAtFile(struct file *file, const struct stat *before, uint64_t mostProbes) {
+    file->pages = (uint64_t)before->st_blocks * 512 / file->pageSize;
     if (!file->pages) return NULL;
     const char *refused = prepare();
-    if (!refused) refused = lookEverywhere(file, (uint64_t)status.st_size, mostProbes);
+    if (!refused) refused = lookEverywhere(file, (uint64_t)before->st_size, mostProbes);
     if (refused) return refused;
     // It may have been cut meanwhile.
-    if (fstat(file->descriptor, &status)) return "fstat";
+    struct stat after;
+    if (fstat(file->descriptor, &after)) return "fstat";
     errno = 0;
-    uint64_t pages = (uint64_t)status.st_blocks * 512 / file->pageSize;
+    uint64_t pages = (uint64_t)after.st_blocks * 512 / file->pageSize;
     return file->found < (pages < file->pages ? pages : file->pages) ? "some of its pages were not found" : NULL;
 }
 
 const char *cprobe_file(int descriptor, uint64_t most_probes) {
     struct file file = {.descriptor = -1};
-    const char *refused = prove(descriptor, &file.pageSize);
+    struct stat status;
+    const char *refused = prove(descriptor, &status, &file.pageSize);
     if (refused) return refused;
     file.descriptor = reopen(descriptor);
     if (file.descriptor < 0) return "open";
-    refused = lookAtFile(&file, most_probes);
+    refused = lookAtFile(&file, &status, most_probes);
     int error = errno;
     close(file.descriptor);
     errno = error;

@@ -18,5 +18,7 @@ char *cplace_append(char *end, uint64_t value, unsigned base);
 
 /* Records the figures and pages of a file, which `descriptor` may lead to with O_PATH. */
 const char *cprobe_file(int descriptor, uint64_t most_probes);
+/* Records the page size of the filesystem that `descriptor`, which may be of O_PATH, leads to. */
+const char *cprobe_filesystem(int descriptor);
 
 #endif

@@ -3,17 +3,12 @@ import Observations
 /// `/proc/PID/fdinfo/N`: what the kernel tells of one descriptor besides its link.
 /// Source: kernel `fs/proc/fd.c`, `io_uring/fdinfo.c`, `net/unix/af_unix.c`.
 struct DescriptorInfo: Hashable {
-    /// By which `/proc/PID/mountinfo` names the mount that the file lies on, or an internal mount that it does not
-    /// name.
-    private(set) var mountID: UInt64?
-    /// From 5.14 on.
-    private(set) var inode: UInt64?
     /// Of a UNIX socket: descriptors sent to it and not yet received. An older kernel does not count for a listening
     /// socket those of connections that wait to be accepted.
     private(set) var scmFds: UInt64?
     /// Of an io_uring: its slots for registered buffers, used or empty. Nil, too, where a newer kernel
     /// finds the ring busy.
-    private(set) var userBufs: UInt64?
+    private var userBufs: UInt64?
     /// The buffers registered with an io_uring, as addresses of when they were registered: what is mapped there now
     /// need not be what the ring keeps. No more than `mostBuffers`.
     private(set) var buffers: [Range<UInt64>] = []
@@ -42,12 +37,6 @@ struct DescriptorInfo: Hashable {
         switch line.bytes.first {
         case .blank where part == .buffers: try add(slot: line)
         case .blank where part == .files: add(file: line)
-        case UInt8(ascii: "m"):
-            guard let value = line.value(after: "mnt_id:") else { break }
-            mountID = try line.number(in: value, "mnt_id: and a number")
-        case UInt8(ascii: "i"):
-            guard let value = line.value(after: "ino:") else { break }
-            inode = try line.number(in: value, "ino: and a number")
         case UInt8(ascii: "s"):
             guard let value = line.value(after: "scm_fds:") else { break }
             scmFds = try line.number(in: value, "scm_fds: and a count")

@@ -25,7 +25,8 @@ struct DescriptorScan: Sendable {
     func choice(in folder: String) -> Choice {
         var choice = Choice()
         do {
-            choice.looked = try root.forEachDescriptor(of: folder) { number, status in
+            try root.forEachDescriptor(of: folder) { number, status in
+                choice.looked += 1
                 if status.isRegular, couldBeHugetlb(status) {
                     choice.files.append((number, status))
                 } else if wantsSuspects, status.device.major == 0, !status.isFolder {

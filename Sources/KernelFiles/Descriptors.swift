@@ -10,18 +10,16 @@ extension KernelRoot {
     /// are closed meanwhile are left out.
     ///
     /// - Parameter process: its folder below `proc`: `12`, or `12/task/13` for one thread.
-    /// - Returns: how many descriptors were looked at.
     /// - Throws: where the process refuses or has ended; at the end, where it refused a single descriptor.
     func forEachDescriptor(
         of process: String, _ body: (Int32, FileStatus) throws(KernelFileError) -> Void
-    ) throws(KernelFileError) -> UInt64 {
+    ) throws(KernelFileError) {
         let path = path("proc/\(process)/fd")
         guard let stream = path.withPlatformString({ opendir($0) }) else {
             throw KernelFileError("list", path, Errno.last)
         }
         defer { closedir(stream) }
         let folder = FileDescriptor(rawValue: dirfd(stream))
-        var count: UInt64 = 0
         var refusal: KernelFileError?
         while let entry = readdir(stream) {
             let found = withUnsafePointer(to: &entry.pointee.d_name) { name in
@@ -29,17 +27,16 @@ extension KernelRoot {
             }
             guard let (number, status) = found else { continue }
             switch status {
-            case .success(let status):
-                count += 1
-                try body(number, status)
-            // A file whose server is gone answers with an error, too; hugetlbfs has none.
+            case .success(let status): try body(number, status)
+            // The process refuses its links, too. A file alone can refuse, for its server; hugetlbfs has none.
             case .failure(let answer) where answer == .permissionDenied || answer == .notPermitted:
-                refusal = refusal ?? KernelFileError("look at", path.appending("\(number)"), answer)
+                if refusal == nil, (try? link(ofDescriptor: number, of: process)) == nil {
+                    refusal = KernelFileError("look at", path.appending("\(number)"), answer)
+                }
             case .failure: break
             }
         }
         if let refusal { throw refusal }
-        return count
     }
 
     /// Nil for `.`, `..` and any other name that is no number.
@@ -57,11 +54,7 @@ extension KernelRoot {
     /// Where a descriptor leads, in the kernel's words: `/memfd:NAME (deleted)`, `pipe:[151638]`. A path is one in
     /// the mount namespace of the process that made it.
     func link(ofDescriptor descriptor: Int32, of process: String) throws(KernelFileError) -> ForeignText {
-        let path = path("proc/\(process)/fd/\(descriptor)")
-        var text = [CChar](repeating: 0, count: 4096)  // a longer path is none that the kernel shows
-        let length = path.withPlatformString { readlink($0, &text, text.count) }
-        if length < 0 { throw KernelFileError("read the link", path, Errno.last) }
-        return ForeignText(text.prefix(length).map { UInt8(bitPattern: $0) })
+        try link("proc/\(process)/fd/\(descriptor)")
     }
 
     /// An O_PATH descriptor of the file behind a descriptor: it is not opened, whatever it is. The caller closes it.

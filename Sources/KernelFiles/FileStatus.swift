@@ -24,8 +24,6 @@ struct FileStatus: Hashable, Sendable {
 
     var isRegular: Bool { mode & UInt32(S_IFMT) == UInt32(S_IFREG) }
     var isFolder: Bool { mode & UInt32(S_IFMT) == UInt32(S_IFDIR) }
-    var isSocket: Bool { mode & UInt32(S_IFMT) == UInt32(S_IFSOCK) }
-    var isPipe: Bool { mode & UInt32(S_IFMT) == UInt32(S_IFIFO) }
 
     /// Of `name` in `folder`; of `folder` itself, which may be an O_PATH descriptor, where `name` is empty.
     /// - Parameter followsLinks: as for a magic link of `/proc/PID/fd`, which leads to the open file itself.

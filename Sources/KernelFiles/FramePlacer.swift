@@ -12,6 +12,8 @@ struct FramePlacer {
         /// A System V segment by its id in an IPC namespace, nil for our own. It must have a page: see `cplace.h`. One that
         /// proves not to be of huge pages is refused, but its times and last user have changed.
         case segment(id: Int32, namespace: FileDescriptor?)
+        /// The filesystem that the descriptor leads to, whatever it is: only its page size is asked for.
+        case filesystem(FileDescriptor)
     }
 
     enum Page: Hashable {
@@ -21,13 +23,14 @@ struct FramePlacer {
         case poisoned
     }
 
-    /// What fstat(2) says of a file, before it is looked into. Lengths in bytes.
+    /// What fstat(2) says of a file, before it is looked into; of a filesystem its page size alone. Lengths in bytes.
     struct File: Hashable {
         var device = DeviceNumber(major: 0, minor: 0)
         /// Of a segment its id.
         var inode: UInt64 = 0
         var length: UInt64 = 0
         var allocated: UInt64 = 0
+        /// 0 where it lies on no hugetlbfs.
         var pageSize: UInt64 = 0
     }
 
@@ -64,8 +67,11 @@ struct FramePlacer {
         let job = cplace_job(source: CPLACE_SEGMENT_TABLE, id: 0, ipc_namespace: namespace.rawValue)
         let refusal = child.run([job]) { record in table += record.text }[0]
         if let refusal {
-            let action = "read, in another IPC namespace (\(refusal.what)),"
-            throw KernelFileError(action, "/proc/sysvipc/shm", refusal.errno ?? .ioError)
+            let (action, path) = ("read, in another IPC namespace", FilePath("/proc/sysvipc/shm"))
+            guard let errno = refusal.errno else {
+                throw KernelFileError("\(action),", path, unanswered: refusal.what)
+            }
+            throw KernelFileError("\(action) (\(refusal.what)),", path, errno)
         }
         return table
     }
@@ -75,6 +81,7 @@ extension FramePlacer.Source {
     fileprivate var job: cplace_job {
         switch self {
         case .file(let file): cplace_job(source: CPLACE_FILE, id: file.rawValue, ipc_namespace: -1)
+        case .filesystem(let file): cplace_job(source: CPLACE_FILESYSTEM, id: file.rawValue, ipc_namespace: -1)
         case .segment(let id, let namespace):
             cplace_job(source: CPLACE_SEGMENT, id: id, ipc_namespace: namespace?.rawValue ?? -1)
         }

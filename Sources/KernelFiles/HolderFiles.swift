@@ -10,10 +10,12 @@ extension HolderSearcher {
     mutating func searchMounts() {
         let root = machine.root
         let mounts = HugetlbfsMounts(of: owners.map(\.folder), in: root)
-        (mounted, found.mountNamespaces) = (mounts.all, mounts.namespaces)
+        (found.mountNamespaces, others) = (mounts.namespaces, mounts.others)
         found.refused += mounts.refused
         if mounts.leftOut > 0 {
-            leaveOut("\(mounts.leftOut) parts of hugetlbfs mounts", path: "/proc/self/mountinfo", "they are too many")
+            leaveOut(
+                "\(mounts.leftOut) parts of hugetlbfs mounts", path: ForeignText("/proc/self/mountinfo"),
+                "they are too many")
         }
         for place in mounts.all.compactMap(\.places.first) { sizes[place.mount.device] = place.mount.pageSize }
         found.mounts = mounts.all.map(\.observation)
@@ -23,40 +25,38 @@ extension HolderSearcher {
     /// Walks by the first place that can be opened and shows all; else by one for each part.
     private mutating func walk(_ mount: MountedHugetlbfs) {
         var walked: Set<ForeignText> = []
-        var failures: [KernelFileError] = []
+        var failures: [ForeignText: KernelFileError] = [:]
         for place in mount.places where !walked.contains(place.mount.root) && !walked.contains(ForeignText("/")) {
             do {
                 try walk(place, mount.size)
                 walked.insert(place.mount.root)
-            } catch { failures.append(error) }
+            } catch { failures[place.mount.root] = failures[place.mount.root] ?? error }
         }
-        if walked.isEmpty, let failure = failures.first { note("the files of a hugetlbfs mount", failure) }
+        if walked.contains(ForeignText("/")) { return }
+        for (root, failure) in failures.sorted(by: { $0.key < $1.key }) where !walked.contains(root) {
+            note("the files of a hugetlbfs mount", failure)
+        }
     }
 
     private mutating func walk(_ place: HugetlbfsPlace, _ size: PageSize) throws(KernelFileError) {
         let tree = try HugetlbfsTree(place, in: machine.root)
-        var met: [(path: [UInt8], status: FileStatus)] = []
-        let isAboutReservations = isAboutReservations
-        let walk = try tree.walk { path, status in
-            if status.allocated > 0 || isAboutReservations { met.append((path, status)) }
-        }
-        for (name, status) in met {
+        let top = place.path
+        let walk = try tree.walk { name, status in
             let slash = [UInt8(ascii: "/")]
-            let path = ForeignText(place.path.bytes + (place.path.bytes.last == slash[0] ? [] : slash) + name)
+            let path = ForeignText(top.bytes + (top.bytes.last == slash[0] ? [] : slash) + name)
             let identity = HugetlbFile.Identity(device: status.device, inode: status.inode)
             meet(status, size, identity, by: .name(name, place), path: path) { path }
         }
-        let shown = place.path.escaped(limit: 80)
-        if walk.isCutOff { leaveOut("files below \(shown)", path: shown, "there are more names than are looked at") }
-        if walk.tooDeep > 0 { leaveOut("files below \(shown)", path: shown, "\(walk.tooDeep) folders lie too deep") }
-        if let refusal = walk.refusal { leaveOut("\(walk.refused) folders below \(shown)", path: shown, "\(refusal)") }
+        let below = "below \(top.escaped(limit: 80))"
+        if walk.isCutOff { leaveOut("files \(below)", path: top, "there are more names than are looked at") }
+        if walk.tooDeep > 0 { leaveOut("files \(below)", path: top, "\(walk.tooDeep) folders lie too deep") }
+        if let refusal = walk.refusal { leaveOut("\(walk.refused) folders \(below)", path: top, "\(refusal)") }
     }
 
-    mutating func leaveOut(_ what: String, path: String, _ reason: String) {
-        unread.append(
-            Unread(
-                .holders, what: what, path: ForeignText(path), reason: reason,
-                remedy: "Look there with find, if pages stay unexplained"))
+    mutating func leaveOut(_ what: String, path: ForeignText, _ reason: String) {
+        let entry = Unread(
+            .holders, what: what, path: path, reason: reason, remedy: "Look there with find, if pages stay unexplained")
+        if !unread.contains(entry) { unread.append(entry) }
     }
 
     // MARK: - Descriptors
@@ -90,22 +90,17 @@ extension HolderSearcher {
                         try root.openPath(toDescriptor: number, of: folder)
                     })
             else { continue }
+            // A descriptor that leads to a segment was opened through a mapping of it.
             let link = { (try? root.link(ofDescriptor: number, of: folder)) ?? ForeignText("") }
+            let identity = HugetlbFile.Identity(
+                status.device, status.inode, name: link, internalDevices: machine.internalDevices
+            ) { root.namespace(.ipc, of: owner.folder) }
+            guard let identity else { continue }
             meet(
-                status, size, identity(of: status, link, owner), by: .descriptor(number, of: folder),
+                status, size, identity, by: .descriptor(number, of: folder),
                 use: HugetlbFile.Use(owner.pid, .descriptor(number)), link: link)
         }
         for number in choice.suspects { suspect(number, of: owner, in: folder) }
-    }
-
-    /// A descriptor that leads to a segment was opened through a mapping of it.
-    private func identity(
-        of status: FileStatus, _ link: () -> ForeignText, _ owner: HugetlbWalker.Owner
-    ) -> HugetlbFile.Identity {
-        let identity = HugetlbFile.Identity(device: status.device, inode: status.inode)
-        guard internalDevices.contains(status.device), link().bytes.starts(with: "/SYSV".utf8) else { return identity }
-        return HugetlbFile.Identity(
-            device: status.device, inode: status.inode, ipcNamespace: machine.root.namespace(.ipc, of: owner.folder))
     }
 
     // MARK: - Mappings
@@ -125,7 +120,9 @@ extension HolderSearcher {
         let noReserve = isAboutReservations ? noReserveMappings(among: mappings, of: owner) : []
         for mapping in mappings {
             let start = mapping.addresses.lowerBound
-            let found = HugetlbFile.Identity(mapping) { machine.root.namespace(.ipc, of: owner.folder) }
+            let found = HugetlbFile.Identity(mapping, internalDevices: machine.internalDevices) {
+                machine.root.namespace(.ipc, of: owner.folder)
+            }
             guard let identity = found, let size = sizes[identity.device] else { continue }
             if !mapping.isShared, isAboutReservations {
                 let touched = try machine.root.pagemap(of: owner.folder).ownPages(
@@ -138,11 +135,11 @@ extension HolderSearcher {
             }
             // Private anonymous memory has a file of its own that never holds a page.
             if !mapping.isShared, mapping.name.bytes.starts(with: "/anon_hugepage".utf8) { continue }
-            let way = Way.mapping(mapping.addresses, of: owner.folder)
+            let way = Way.mapping(mapping.addresses, of: "\(owner.task)")
             if sightings[identity] == nil {
-                guard let status = status(of: mapping, owner) else { continue }
+                guard let status = status(of: identity, mapping, owner) else { continue }
                 meet(status, size, identity, by: way, use: HugetlbFile.Use(owner.pid, .mapping(start))) {
-                    ForeignText(unescaping: mapping.name.bytes)
+                    ForeignText(unescaping: mapping.name.bytes, only: .newline)
                 }
             } else {
                 sightings[identity]?.add(way, HugetlbFile.Use(owner.pid, .mapping(start)))
@@ -154,11 +151,18 @@ extension HolderSearcher {
         }
     }
 
-    private mutating func status(of mapping: Mapping, _ owner: HugetlbWalker.Owner) -> FileStatus? {
+    /// Nil where another file is mapped there by now.
+    private mutating func status(
+        of identity: HugetlbFile.Identity, _ mapping: Mapping, _ owner: HugetlbWalker.Owner
+    ) -> FileStatus? {
         do {
-            let file = try machine.root.openPath(toMapping: mapping.addresses, of: "\(owner.pid)")
+            // Of a thread it lies below the thread's own number alone.
+            let file = try machine.root.openPath(toMapping: mapping.addresses, of: "\(owner.task)")
             defer { try? file.close() }
-            return try? FileStatus(in: file)
+            guard let status = try? FileStatus(in: file), status.isRegular,
+                (status.device, status.inode) == (identity.device, identity.inode)
+            else { return nil }
+            return status
         } catch {
             if !error.isEnd { found.refused += 1 }
             return nil
@@ -173,73 +177,5 @@ extension HolderSearcher {
         guard owner.status.residentBytes ?? .max <= Self.largest else { return nil }
         return try? machine.root.noReserveMappings(
             of: owner.folder, among: Set(mappings.map(\.addresses.lowerBound)))
-    }
-
-    // MARK: - System V segments
-
-    mutating func searchSegments() {
-        let root = machine.root
-        let namespaces = root.namespaces(.ipc, of: owners.map(\.folder)).all
-        found.ipcNamespaces = UInt64(namespaces.count)
-        for namespace in namespaces {
-            let through = namespace.inode == ownIPC ? nil : namespace.processes.first
-            do {
-                for segment in try segments(through: through) { meet(segment, in: namespace.inode, through: through) }
-            } catch {
-                if !error.isEnd { note("the System V segments of an IPC namespace", error) }
-            }
-        }
-    }
-
-    /// - Parameter process: one in the namespace that is meant; nil for the audit's own.
-    private func segments(through process: String?) throws(KernelFileError) -> [SharedMemorySegment] {
-        var segments: [SharedMemorySegment] = []
-        guard let process else {
-            try machine.root.sharedMemorySegments { segments.append($0) }
-            return segments
-        }
-        let namespace = try machine.root.openNamespace(.ipc, of: process)
-        defer { try? namespace.close() }
-        let table = try FramePlacer.sharedMemoryTable(in: namespace)
-        do throws(FormatError) {
-            try table.eachLine { line throws(FormatError) in
-                try SharedMemorySegment.parse(line) { segments.append($0) }
-            }
-        } catch { throw KernelFileError(machine.root.path("proc/sysvipc/shm"), error) }
-        return segments
-    }
-
-    private mutating func meet(_ segment: SharedMemorySegment, in namespace: UInt64, through: String?) {
-        let pid = through.flatMap { Int32(digits: $0.utf8.prefix { $0 != UInt8(ascii: "/") }) }.map { PID($0) }
-        let kind = HugetlbFile.Kind.systemV(
-            HugetlbFile.Segment(
-                key: segment.key, id: segment.id, creator: segment.creator, lastUser: segment.lastUser,
-                attached: segment.attached, namespace: through == nil ? nil : namespace, through: pid))
-        let name = ForeignText("SYSV key 0x\(String(UInt32(bitPattern: segment.key), radix: 16)) id \(segment.id)")
-        let way = Way.segment(segment.id, through: through)
-        let known = internalDevices.lazy.map { device in
-            HugetlbFile.Identity(device: device, inode: UInt64(segment.id), ipcNamespace: namespace)
-        }.first { self.sightings[$0] != nil }
-        if let known {
-            sightings[known]?.file.kind = kind
-            sightings[known]?.file.name = name
-            sightings[known]?.file.modifiedAt = segment.changedAt
-            return
-        }
-        // Nobody that was seen maps it: whether it is of huge pages, only a look at it proves. One that nobody has touched is
-        // not looked at, as that could reserve pages, and may have reserved some.
-        let release = KernelRelease(parsing: machine.host.release)
-        for device in internalDevices {
-            guard let size = sizes[device] else { continue }
-            let pages = segment.hugePages(of: size, base: machine.base, release: release) ?? 0
-            guard segment.rss == 0 ? isAboutReservations : pages > 0 else { continue }
-            let identity = HugetlbFile.Identity(device: device, inode: UInt64(segment.id), ipcNamespace: namespace)
-            var file = HugetlbFile(
-                identity: identity, kind: kind, name: name, size: size, length: segment.length,
-                pages: pages, owner: machine.users[segment.owner] ?? ForeignText("\(segment.owner)"),
-                modifiedAt: segment.changedAt)
-            file.isProven = false
-            sightings[identity] = Sighting(file: file, ways: [way])
-        }
     }
 }

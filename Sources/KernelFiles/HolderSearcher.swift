@@ -17,14 +17,21 @@ struct HolderSearcher: ~Copyable {
     var found: HolderSearch
     var unread: [Unread] = []
     var sightings: [HugetlbFile.Identity: Sighting] = [:]
-    /// Devices that are hugetlbfs, and some that look like it and are not.
+    /// Devices that are hugetlbfs, and some that are not.
     var sizes: [DeviceNumber: PageSize]
     var others: Set<DeviceNumber> = []
-    /// Those that are mounted nowhere: memfds, segments and anonymous memory.
-    let internalDevices: Set<DeviceNumber>
-    var mounted: [MountedHugetlbfs] = []
-    /// Of processes, as numbers of the audit's and others' namespaces.
+    /// The audit's IPC namespace, as its inode number.
     let ownIPC: UInt64?
+    var suspects = SuspectList()
+    /// Those of the process that is looked at.
+    var rings: ProcessRings?
+    var ringsLeftOut: UInt64 = 0
+    /// Those that never listed their buffers.
+    var busyRings: UInt64 = 0
+    /// Files without a page that were met, and those that there was no room for.
+    private var (empty, emptyLeftOut): (UInt64, UInt64) = (0, 0)
+    /// Filesystems that did not say in time what they are.
+    private var silent = 0
     private let mapped: [HugetlbFile.Identity: UInt64]
 
     /// A file that was met, and the ways by which it can be reached again.
@@ -41,7 +48,8 @@ struct HolderSearcher: ~Copyable {
         case descriptor(Int32, of: String)
         case mapping(Range<UInt64>, of: String)
         case name([UInt8], HugetlbfsPlace)
-        case segment(Int32, through: String?)
+        /// Of the audit's own namespace where there is none.
+        case segment(Int32, Namespace?)
     }
 
     /// - Parameter walker: what it saw of processes and files in this pass.
@@ -53,8 +61,7 @@ struct HolderSearcher: ~Copyable {
         self.isAboutReservations = isAboutReservations
         let this = PID(getpid())
         owners = walker.owners.filter { $0.pid != this }
-        sizes = internalHugetlbDevices(sizes: machine.sizes)
-        internalDevices = Set(sizes.keys)
+        sizes = machine.internalDevices
         ownIPC = machine.root.namespace(.ipc, of: "self")
         mapped = walker.files.mapValues(\.pages)
     }
@@ -65,6 +72,9 @@ struct HolderSearcher: ~Copyable {
         searchMappings()
         searchSegments()
         if found.depth == .suspects { searchSuspects() }
+        if emptyLeftOut > 0 {
+            leaveOut("\(emptyLeftOut) files without a page", path: ForeignText("/proc"), "they are too many")
+        }
         for (identity, pages) in mapped { sightings[identity]?.file.seenMapped = pages }
         for (identity, sighting) in sightings where !sighting.covered.isEmpty {
             sightings[identity]?.file.covered = sighting.covered.count / sighting.file.size.bytes
@@ -88,12 +98,35 @@ struct HolderSearcher: ~Copyable {
         else { return nil }
         guard let descriptor = try? open() else { return nil }
         defer { try? descriptor.close() }
-        if let size = try? descriptor.hugetlbfsPageSize() {
+        // By now the number can lead to another file.
+        guard let opened = try? FileStatus(in: descriptor), opened.isRegular,
+            (opened.device, opened.inode) == (status.device, status.inode)
+        else { return nil }
+        if let size = askForSize(of: descriptor, on: status.device) {
             sizes[status.device] = size
             return size
         }
         others.insert(status.device)
         return nil
+    }
+
+    private static let mostSilent = 4
+
+    /// A filesystem that is mounted nowhere any more may be one whose server never answers: a child asks, for a while.
+    private mutating func askForSize(of descriptor: FileDescriptor, on device: DeviceNumber) -> PageSize? {
+        let what = "files of a filesystem that is mounted nowhere"
+        let path = ForeignText("device \(device.major):\(device.minor)")
+        guard silent < Self.mostSilent else {
+            leaveOut(what, path: ForeignText("/proc"), "others like it did not answer")
+            return nil
+        }
+        let placer = FramePlacer(child: PlacingChild(limit: .seconds(2)))
+        let outcome = placer.place([.filesystem(descriptor)]) { _, _ in }[0]
+        if let refusal = outcome.refusal, refusal.errno == nil {
+            silent += 1
+            leaveOut(what, path: path, refusal.description)
+        }
+        return outcome.file.flatMap { PageSize(bytes: $0.pageSize) }
     }
 
     /// Notes a file that was met.
@@ -105,12 +138,13 @@ struct HolderSearcher: ~Copyable {
         use: HugetlbFile.Use? = nil, path: ForeignText? = nil, link: () -> ForeignText
     ) {
         if sightings[identity] == nil {
-            if status.allocated == 0, !isAboutReservations { return }
+            let pages = status.allocated / size.bytes
+            guard pages > 0 || isAboutReservations, hasRoom(forPages: pages) else { return }
             let (kind, name) = named(link(), status)
             let owner = machine.users[status.owner] ?? ForeignText("\(status.owner)")
             var file = HugetlbFile(
                 identity: identity, kind: kind, name: name, path: path, size: size, length: status.length,
-                pages: status.allocated / size.bytes, owner: owner, modifiedAt: status.modifiedAt)
+                pages: pages, owner: owner, modifiedAt: status.modifiedAt)
             file.links = UInt64(status.links)
             sightings[identity] = Sighting(file: file)
         } else if let path, sightings[identity]?.file.otherPaths.count ?? .max < HugetlbFile.mostPaths {
@@ -119,12 +153,24 @@ struct HolderSearcher: ~Copyable {
         sightings[identity]?.add(way, use)
     }
 
+    private static let mostEmpty: UInt64 = 4096
+
+    /// Whether another file with so many pages can be kept in mind: of those without any, anybody can make millions.
+    mutating func hasRoom(forPages pages: UInt64) -> Bool {
+        if pages > 0 { return true }
+        empty += 1
+        if empty > Self.mostEmpty { emptyLeftOut += 1 }
+        return empty <= Self.mostEmpty
+    }
+
     /// What a file is and is called. Only the device tells names of the kernel from those that somebody gave a file.
     private func named(_ link: ForeignText, _ status: FileStatus) -> (HugetlbFile.Kind, ForeignText) {
         let deleted = Array(" (deleted)".utf8)
         let isMarked = link.bytes.suffix(deleted.count).elementsEqual(deleted)
         let name = ForeignText(isMarked && status.links == 0 ? link.bytes.dropLast(deleted.count) : link.bytes[...])
-        guard internalDevices.contains(status.device) else { return (status.links > 0 ? .linked : .deleted, name) }
+        guard machine.internalDevices[status.device] != nil else {
+            return (status.links > 0 ? .linked : .deleted, name)
+        }
         return (name.bytes.starts(with: "/memfd:".utf8) ? .memfd : .anonymous, name)
     }
 

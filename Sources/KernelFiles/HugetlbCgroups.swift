@@ -22,7 +22,7 @@ extension KernelRoot {
     /// The mounts that can have files of the controller, no more than one of each version: the one that shows most.
     private func hugetlbHierarchies() throws(KernelFileError) -> [CgroupHierarchy] {
         var found: [CgroupHierarchy] = []
-        try mounts(of: "self", ofType: "cgroup") { mount in
+        try mounts(of: "self", ofTypes: ["cgroup"]) { mount in
             guard let hierarchy = CgroupHierarchy(mount) else { return }
             let index = found.firstIndex { $0.version == hierarchy.version }
             guard let index else { return found.append(hierarchy) }

@@ -15,6 +15,8 @@ public struct HugetlbMachine: Sendable {
     let map: NodeMap
     let libnuma: Libnuma?
     let users: [UInt32: ForeignText]
+    /// Empty in a saved tree.
+    let internalDevices: [DeviceNumber: PageSize]
     private let nodeIDs: [NodeID]
     private let unread: [Unread]
     private let started: Double
@@ -67,6 +69,7 @@ public struct HugetlbMachine: Sendable {
         }
         (self.root, self.host, self.nodes, self.map, self.unread) = (root, host, nodes, map, unread)
         (users, nodeIDs) = (root.userNames(), ids)
+        internalDevices = root.isLive ? internalHugetlbDevices(sizes: sizes) : [:]
     }
 
     /// Whether the process is there, as far as this PID namespace shows. False for a thread's id.

@@ -77,18 +77,18 @@ extension HugetlbWalker {
             else { return }
             if which == .all || canShareTables(mapping) { mappings.append(mapping) }
         }
-        let root = machine.root
+        let (root, devices) = (machine.root, machine.internalDevices)
         let files = mappings.map { mapping in
-            HugetlbFile.Identity(mapping) { root.namespace(.ipc, of: owner.folder) }
+            HugetlbFile.Identity(mapping, internalDevices: devices) { root.namespace(.ipc, of: owner.folder) }
         }
         // Pages of a file that is mapped twice over must be told apart by their frames; of private ones some are copies.
-        var seen: [HugetlbFile.Identity: [Range<UInt64>]] = [:]
+        var seen: [HugetlbFile.Identity: RangeUnion] = [:]
         var mappedTwice: Set<HugetlbFile.Identity> = []
         for (mapping, file) in zip(mappings, files) {
             guard let file else { continue }
             let range = mapping.offset..<mapping.offset + UInt64(mapping.addresses.count)
-            if seen[file, default: []].contains(where: range.overlaps) { mappedTwice.insert(file) }
-            seen[file, default: []].append(range)
+            if seen[file]?.overlaps(range) == true { mappedTwice.insert(file) }
+            seen[file, default: RangeUnion()].insert(range)
         }
         return zip(mappings, files).map { mapping, file in
             let isTwice = file.map(mappedTwice.contains) ?? true

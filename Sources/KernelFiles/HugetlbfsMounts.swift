@@ -9,7 +9,7 @@ struct HugetlbfsPlace: Hashable {
     let mount: MountInfo
 
     /// Nil for the audit's own namespace.
-    var through: PID? { Int32(digits: process.utf8.prefix { $0 != UInt8(ascii: "/") }).map { PID($0) } }
+    var through: PID? { PID(folder: process) }
 
     /// By which an administrator in the audit's own namespace reaches it: `/proc/PID/root/…` where it is in another.
     var path: ForeignText {
@@ -63,6 +63,8 @@ struct HugetlbfsMounts {
     private(set) var refusal: KernelFileError?
     /// Parts of a hugetlbfs that were left out because it is mounted in too many.
     private(set) var leftOut: UInt64 = 0
+    /// Devices of filesystems of other types.
+    private(set) var others: Set<DeviceNumber> = []
     private var indices: [DeviceNumber: Int] = [:]
 
     /// The processes whose namespace is not told are read one by one, no more than this.
@@ -96,7 +98,8 @@ struct HugetlbfsMounts {
     private mutating func add(
         _ process: String, andBy other: String? = nil, _ root: KernelRoot
     ) throws(KernelFileError) {
-        try root.mounts(of: process, ofType: "hugetlbfs") { mount in
+        let addOther = { (device: DeviceNumber) in _ = others.insert(device) }
+        try root.mounts(of: process, ofTypes: ["hugetlbfs"], others: addOther) { mount in
             guard let size = mount.pageSize else {
                 let path = root.path("proc/\(process)/mountinfo")
                 return note(KernelFileError(path, replaced: "a hugetlbfs has no page size there"))

@@ -75,7 +75,7 @@ extension KernelRoot {
         (place.through == nil ? directory : path("proc/\(place.process)/root")).appending(place.mount.mountPoint)
     }
 
-    /// An O_PATH descriptor of what is at the place now. No FUSE daemon is asked on the way: it might never answer.
+    /// An O_PATH descriptor of what is at the place now. No server is asked on the way: it might never answer.
     fileprivate func open(_ place: HugetlbfsPlace, _ way: OpenBeneath) throws(KernelFileError) -> FileDescriptor {
         let (path, rootPath) = (path(of: place), self.path("proc/\(place.process)/root"))
         let root: FileDescriptor
@@ -85,21 +85,23 @@ extension KernelRoot {
         do { return try way.open(mountPoint, in: root, .cachedPath) } catch {
             guard error == .resourceTemporarilyUnavailable else { throw KernelFileError("open", path, error) }
         }
-        if try isBelowFUSE(place) {
+        if let type = try typeOfServer(above: place) {
             throw KernelFileError(
-                path, replaced: "the way to it leads through a FUSE filesystem, which might not answer")
+                path, replaced: "the way to it leads through a filesystem of type \(type), which might not answer")
         }
         do { return try way.open(mountPoint, in: root, .path) } catch {
             throw KernelFileError("open", path, error)
         }
     }
 
-    private func isBelowFUSE(_ place: HugetlbfsPlace) throws(KernelFileError) -> Bool {
-        var isBelow = false
-        try mounts(of: place.process, ofType: "fuse") { mount in
-            if mount.isOnTheWay(to: place.mount.mountPoint) { isBelow = true }
+    /// The type of a filesystem above the place that asks a server. The audit itself lives by its own root.
+    private func typeOfServer(above place: HugetlbfsPlace) throws(KernelFileError) -> String? {
+        var type: String?
+        try mounts(of: place.process, ofTypes: MountInfo.servers) { mount in
+            if place.through == nil, mount.mountPoint == ForeignText("/") { return }
+            if mount.isOnTheWay(to: place.mount.mountPoint) { type = mount.type.escaped(limit: 40) }
         }
-        return isBelow
+        return type
     }
 }
 

@@ -16,14 +16,8 @@ struct HugetlbfsWalk: Hashable {
 
     /// Regular files that were handed on.
     var files: UInt64 = 0
-    /// Regular files without a page and of length 0, which cannot have reserved any.
-    var emptyFiles: UInt64 = 0
     /// Folders that were listed, the root among them.
     var folders: UInt64 = 0
-    /// FIFOs, sockets, devices and links, though the kernel makes no link on a hugetlbfs.
-    var specials: UInt64 = 0
-    /// Names on which something else is mounted: not entered.
-    var mounts: UInt64 = 0
     /// Folders below the deepest that are listed.
     var tooDeep: UInt64 = 0
     /// Folders that could not be listed to their end, files that could not be looked at.
@@ -32,9 +26,6 @@ struct HugetlbfsWalk: Hashable {
     var refusal: Errno?
     /// There are more names than the limit.
     var isCutOff = false
-
-    /// Whether every folder of the mount was seen to its end, but for what else is mounted there.
-    var isComplete: Bool { tooDeep == 0 && refused == 0 && !isCutOff }
 
     fileprivate var entries: UInt64 = 0
 }
@@ -55,11 +46,14 @@ extension HugetlbfsTree {
             throw KernelFileError("list", path, error)
         }
         while let folder = folders.last, !walk.isCutOff {
+            let next = Result { () throws(Errno) in try folder.next() }
+            guard case .success(let entry?) = next else {
+                // An error would come again and again.
+                folders.removeLast().close()
+                if case .failure(let error) = next { walk.note(error) }
+                continue
+            }
             do {
-                guard let entry = try folder.next() else {
-                    folders.removeLast().close()
-                    continue
-                }
                 walk.entries += 1
                 walk.isCutOff = walk.entries > limits.entries
                 if walk.isCutOff { break }
@@ -85,15 +79,13 @@ extension HugetlbfsTree {
         case Int(DT_DIR): return true
         case Int(DT_REG):
             let status = try FileStatus(of: entry.name, in: folder.descriptor)
-            if status.device != place.mount.device {
-                walk.mounts += 1
-            } else if status.allocated == 0, status.length == 0 {
-                walk.emptyFiles += 1
-            } else {
+            // On some names something else is mounted; what is empty cannot have reserved anything.
+            if status.device == place.mount.device, status.allocated > 0 || status.length > 0 {
                 walk.files += 1
                 body(folder.prefix + entry.bytes, status)
             }
-        default: walk.specials += 1
+        // FIFOs, sockets, devices.
+        default: break
         }
         return false
     }
@@ -113,9 +105,8 @@ extension HugetlbfsWalk {
     /// - Parameter error: of what was found under a name.
     fileprivate mutating func note(_ error: Errno) {
         switch error {
-        // Gone, or something else took its place.
-        case .noSuchFileOrDirectory, .notDirectory, .tooManySymbolicLinkLevels: break
-        case .improperLink: mounts += 1
+        // Gone, or something else took its place or is mounted there.
+        case .noSuchFileOrDirectory, .notDirectory, .tooManySymbolicLinkLevels, .improperLink: break
         default:
             refused += 1
             refusal = refusal ?? error

@@ -25,6 +25,8 @@ public struct KernelFileError: Error, Equatable, Sendable, CustomStringConvertib
         case system(action: String, Errno)
         /// It was read, and is not what the kernel writes there.
         case malformed(FormatError)
+        /// It was given up, in words; `action` is what was tried.
+        case unanswered(action: String, String)
         /// Something else is there than what was to be opened; in words.
         case replaced(String)
     }
@@ -35,6 +37,9 @@ public struct KernelFileError: Error, Equatable, Sendable, CustomStringConvertib
         (self.path, problem) = (path, .system(action: action, error as? Errno ?? .ioError))
     }
     init(_ path: FilePath, _ error: FormatError) { (self.path, problem) = (path, .malformed(error)) }
+    init(_ action: String, _ path: FilePath, unanswered: String) {
+        (self.path, problem) = (path, .unanswered(action: action, unanswered))
+    }
     init(_ path: FilePath, replaced: String) { (self.path, problem) = (path, .replaced(replaced)) }
 
     /// The path as bytes: in a saved tree or another mount namespace somebody else chose it.
@@ -43,7 +48,7 @@ public struct KernelFileError: Error, Equatable, Sendable, CustomStringConvertib
     public var description: String {
         let action =
             switch problem {
-            case .system(let action, _): action
+            case .system(let action, _), .unanswered(let action, _): action
             case .malformed: "read"
             case .replaced: "open"
             }
@@ -62,7 +67,7 @@ public struct KernelFileError: Error, Equatable, Sendable, CustomStringConvertib
     public var reason: String {
         switch problem {
         case .system(_, let errno): errno.description
-        case .replaced(let words): words
+        case .replaced(let words), .unanswered(_, let words): words
         case .malformed(let error): "line \(error.line) is \"\(error.text)\", expected \(error.expected)"
         }
     }
@@ -79,7 +84,7 @@ public struct KernelFileError: Error, Equatable, Sendable, CustomStringConvertib
                 : "The kernel lacks what this needs (CONFIG_HUGETLB_PAGE, CONFIG_PROC_PAGE_MONITOR)"
         case .replaced: "Audit again; if it stays, look at the mounts there"
         case .malformed: "Report this with the file, the kernel's version and hugeaudit's"
-        case .system: "Audit again; if it stays, report it with the kernel's version and hugeaudit's"
+        case .system, .unanswered: "Audit again; if it stays, report it with the kernel's version and hugeaudit's"
         }
     }
 }

@@ -1,4 +1,6 @@
 import Glibc
+import Observations
+import PageModel
 public import SystemPackage
 
 /// The folder that holds `proc` and `sys`: `/` on a live machine, a saved tree otherwise.
@@ -93,6 +95,15 @@ public struct KernelRoot: Hashable, Sendable {
         return names
     }
 
+    /// What a symbolic link says, cut to 4 KiB: the kernel shows no longer path.
+    func link(_ relative: String) throws(KernelFileError) -> ForeignText {
+        let path = path(relative)
+        var text = [CChar](repeating: 0, count: 4096)
+        let length = path.withPlatformString { readlink($0, &text, text.count) }
+        if length < 0 { throw KernelFileError("read the link", path, Errno.last) }
+        return ForeignText(text.prefix(length).map { UInt8(bitPattern: $0) })
+    }
+
     func exists(_ relative: String) -> Bool { path(relative).withPlatformString { access($0, F_OK) } == 0 }
 }
 
@@ -102,5 +113,13 @@ extension FileDescriptor {
         do { return try .open(path, .readOnly, options: .closeOnExec) } catch {
             throw KernelFileError("open", path, error)
         }
+    }
+}
+
+extension PID {
+    /// Of a folder below `proc`: `12`, or `12/task/13` for one thread. Nil for `self`.
+    init?(folder: String) {
+        guard let number = Int32(digits: folder.utf8.prefix { $0 != UInt8(ascii: "/") }) else { return nil }
+        self.init(number)
     }
 }

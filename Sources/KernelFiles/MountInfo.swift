@@ -59,11 +59,26 @@ struct MountInfo: Hashable {
         }
     }
 
+    /// The device alone; nil where there is none.
+    fileprivate static func device(in line: TextLine) -> DeviceNumber? {
+        let fields = line.bytes.split(separator: .blank, maxSplits: 3, omittingEmptySubsequences: false)
+        return fields.count > 2 ? DeviceNumber(mountinfo: fields[2]) : nil
+    }
+
     /// The filesystem type alone, as it stands: most lines are of types that nobody asked for.
     fileprivate static func type(in line: TextLine) throws(FormatError) -> ArraySlice<UInt8> {
         guard let end = endOfOptionalFields(in: line) else { throw line.error(expected: shape) }
         return line.bytes[(end + 3)...].prefix { $0 != .blank }
     }
+}
+
+extension MountInfo {
+    /// What the types of filesystems begin with that ask a server or a daemon, which might not answer, when a path leads
+    /// through them: `nfs4`, `fuse.sshfs`.
+    static let servers = [
+        "fuse", "virtiofs", "nfs", "cifs", "smb3", "9p", "ceph", "afs", "autofs", "coda", "lustre", "orangefs", "pvfs2",
+        "beegfs", "gpfs", "gfs2", "ocfs2",
+    ]
 }
 
 /// What the options of a hugetlbfs say. Source: kernel `fs/hugetlbfs/inode.c`, `hugetlbfs_show_options`.
@@ -91,35 +106,20 @@ extension KernelRoot {
     /// types than those wanted nothing is kept: a host of containers has thousands.
     /// - Parameters:
     ///   - process: its folder below `proc`: `self`, `12`, or `12/task/13` for one thread.
-    ///   - type: what the filesystem types that are wanted begin with: `fuse` for `fuse.sshfs`, too.
+    ///   - prefixes: what the filesystem types that are wanted begin with: `fuse` for `fuse.sshfs`, too.
+    ///   - other: gets the devices of the others.
     func mounts(
-        of process: String, ofType type: String, each body: (MountInfo) -> Void
+        of process: String, ofTypes prefixes: [String], others other: (DeviceNumber) -> Void = { _ in },
+        each body: (MountInfo) -> Void
     ) throws(KernelFileError) {
         try lines(of: "proc/\(process)/mountinfo") { line throws(FormatError) in
-            if try MountInfo.type(in: line).starts(with: type.utf8) { body(try MountInfo(parsing: line)) }
-        }
-    }
-}
-
-extension ForeignText {
-    /// With the kernel's escapes undone: `\040` is a blank. A backslash that three octal digits do not follow is one.
-    /// Source: kernel `fs/seq_file.c`, `mangle_path`.
-    init(unescaping text: some Collection<UInt8>) {
-        let text = Array(text)
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(text.count)
-        var index = 0
-        while index < text.count {
-            let digits = text[index...].dropFirst().prefix(3)
-            if text[index] == UInt8(ascii: "\\"), digits.count == 3, let byte = UInt8(digits: digits, radix: 8) {
-                bytes.append(byte)
-                index += 4
-            } else {
-                bytes.append(text[index])
-                index += 1
+            let type = try MountInfo.type(in: line)
+            if prefixes.contains(where: { type.starts(with: $0.utf8) }) {
+                body(try MountInfo(parsing: line))
+            } else if let device = MountInfo.device(in: line) {
+                other(device)
             }
         }
-        self.init(bytes)
     }
 }
 

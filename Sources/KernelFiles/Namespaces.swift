@@ -68,8 +68,7 @@ extension KernelRoot {
     /// The namespace of a process, as its inode number. Nil where it cannot be read, or in a saved tree.
     /// - Parameter process: its folder below `proc`: `12`, or `12/task/13` for one thread.
     func namespace(_ kind: NamespaceKind, of process: String) -> UInt64? {
-        guard case .text(let link) = link("proc/\(process)/ns/\(kind.rawValue)") else { return nil }
-        return kind.inode(in: link.bytes)
+        (try? link("proc/\(process)/ns/\(kind.rawValue)")).flatMap { kind.inode(in: $0.bytes) }
     }
 
     /// The namespaces that the audit and these processes are in. Those that have ended are left out.
@@ -77,39 +76,41 @@ extension KernelRoot {
     func namespaces(_ kind: NamespaceKind, of processes: [String]) -> Namespaces {
         var namespaces = Namespaces()
         for process in ["self"] + processes {
-            switch link("proc/\(process)/ns/\(kind.rawValue)") {
-            case .text(let text):
+            do {
+                let text = try link("proc/\(process)/ns/\(kind.rawValue)")
                 guard let inode = kind.inode(in: text.bytes) else {
                     namespaces.untold.append(process)
                     continue
                 }
                 namespaces.add(process, in: inode) {
                     // Only of mounts does the root hide some.
-                    guard kind == .mount else { return ForeignText("/") }
-                    guard case .text(let root) = link("proc/\(process)/root") else { return nil }
-                    return root
+                    kind == .mount ? try? link("proc/\(process)/root") : ForeignText("/")
                 }
-            case .failure(.noSuchFileOrDirectory), .failure(.noSuchProcess): break
-            case .failure: namespaces.untold.append(process)
+            } catch {
+                switch error.problem {
+                case .system(_, .noSuchFileOrDirectory), .system(_, .noSuchProcess): break
+                default: namespaces.untold.append(process)
+                }
             }
         }
         return namespaces
     }
 
-    /// A descriptor of the namespace, for setns(2). The caller closes it.
-    func openNamespace(_ kind: NamespaceKind, of process: String) throws(KernelFileError) -> FileDescriptor {
-        try .opened(path("proc/\(process)/ns/\(kind.rawValue)"))
-    }
-
-    private enum Link {
-        case text(ForeignText)
-        case failure(Errno)
-    }
-
-    /// What a symbolic link says, cut to 4 KiB.
-    private func link(_ relative: String) -> Link {
-        var text = [CChar](repeating: 0, count: 4096)
-        let length = path(relative).withPlatformString { readlink($0, &text, text.count) }
-        return length < 0 ? .failure(.last) : .text(ForeignText(text.prefix(length).map { UInt8(bitPattern: $0) }))
+    /// A descriptor of the namespace, for setns(2), which the caller closes; and the process that led there: another may have
+    /// taken the number of one that has ended.
+    func openNamespace(
+        _ kind: NamespaceKind, _ namespace: Namespace
+    ) throws(KernelFileError) -> (descriptor: FileDescriptor, process: String) {
+        var failure = KernelFileError(path("proc"), replaced: "no process leads to the namespace")
+        for process in namespace.processes {
+            let path = path("proc/\(process)/ns/\(kind.rawValue)")
+            do {
+                let descriptor = try FileDescriptor.opened(path)
+                if (try? FileStatus(in: descriptor))?.inode == namespace.inode { return (descriptor, process) }
+                try? descriptor.close()
+                failure = KernelFileError(path, replaced: "it is another namespace now")
+            } catch { failure = error }
+        }
+        throw failure
     }
 }

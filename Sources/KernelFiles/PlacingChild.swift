@@ -15,40 +15,68 @@ struct PlacingChild {
 
     /// Pages of one file that it tries, each in two microseconds: a sparse file may be longer than anybody can wait.
     var mostProbes: UInt64 = 1 << 20
-    /// For all that it does; then it is killed.
+    /// For all jobs; then the child is killed.
     var limit: Duration = .seconds(10)
+    /// For one job; then the child is killed, and another one does those that follow.
+    var patience: Duration = .seconds(4)
 
     /// Lets a child do the jobs, one after the other.
     /// - Parameter body: gets the records but those that tell a job's end; `job` is an index of `jobs`.
     /// - Returns: for each job what was refused; nil where it was done.
     func run(_ jobs: [cplace_job], each body: (cplace_record) -> Void) -> [Refusal?] {
-        if jobs.isEmpty { return [] }
         let end = ContinuousClock.now + limit
+        var refusals: [Refusal?] = []
+        while refusals.count < jobs.count {
+            let first = refusals.count
+            refusals += attempt(Array(jobs[first...]), until: end) { record in
+                var record = record
+                record.job += UInt32(first)
+                body(record)
+            }
+        }
+        return refusals
+    }
+
+    /// Lets one child do the jobs. Returns what became of them up to the first that it did not come to the end of.
+    private func attempt(
+        _ jobs: [cplace_job], until end: ContinuousClock.Instant, each body: (cplace_record) -> Void
+    ) -> [Refusal?] {
+        let late = Refusal(what: "it was not done within \(limit)")
+        guard .now < end else { return jobs.map { _ in late } }
         var records: Int32 = -1
         let seconds = UInt32(clamping: limit.components.seconds &+ 1)
         let child = cplace_start(jobs, UInt32(jobs.count), mostProbes, seconds, &records)
-        guard child > 0 else { return jobs.map { _ in Refusal(what: "fork", errno: .last) } }
+        guard child > 0 else {
+            let refusal = Refusal(what: child == -1 ? "pipe2" : "fork", errno: .last)
+            return jobs.map { _ in refusal }
+        }
         var answers = [Answer](repeating: Answer(), count: jobs.count)
         let file = FileDescriptor(rawValue: records)
-        let isInTime = Self.records(of: file, until: end) { record in
+        var patienceEnd = ContinuousClock.now + patience
+        let isInTime = Self.records(of: file, until: min(end, patienceEnd)) { record in
             guard answers.indices.contains(Int(record.job)) else { return }
             if !answers[Int(record.job)].takes(record) { body(record) }
+            if answers[Int(record.job)].isComplete { patienceEnd = .now + patience }
         }
         try? file.close()
         if !isInTime { kill(child, SIGKILL) }
         let ending = Self.ending(of: child)
-        let late = Refusal(what: "it was not done within \(limit)")
-        return answers.map { $0.isComplete ? $0.refusal : isInTime ? ending : late }
+        let done = answers.prefix(while: \.isComplete).map(\.refusal)
+        if done.count == jobs.count { return done }
+        return done + [
+            isInTime ? ending : patienceEnd < end ? Refusal(what: "it was not done within \(patience)") : late
+        ]
     }
 
-    /// Every record until the file ends. Returns false where time ends first.
+    /// Every record until the file ends. Returns false where time ends first, of which each record may move the end.
     static func records(
-        of file: FileDescriptor, until end: ContinuousClock.Instant, each body: (cplace_record) -> Void
+        of file: FileDescriptor, until end: @autoclosure () -> ContinuousClock.Instant,
+        each body: (cplace_record) -> Void
     ) -> Bool {
         let size = MemoryLayout<cplace_record>.stride
         var buffer = [cplace_record](repeating: cplace_record(), count: 4096)
         var filled = 0
-        while isReadable(file, until: end) {
+        while isReadable(file, until: end()) {
             let count = buffer.withUnsafeMutableBytes { bytes in
                 (try? file.read(into: .init(rebasing: bytes[filled...]))) ?? 0
             }
@@ -71,13 +99,26 @@ struct PlacingChild {
         }
     }
 
-    /// Waits for its end: it has closed its records or was killed.
+    /// Waits for its end: it has closed its records or was killed. One that hangs in the kernel, where no signal reaches it,
+    /// is left behind after a second.
     private static func ending(of child: pid_t) -> Refusal {
         var status: Int32 = 0
-        while waitpid(child, &status, 0) < 0, Errno.last == .interrupted {}
+        for _ in 0..<1000 {
+            let ended = waitpid(child, &status, WNOHANG)
+            if ended == child { return Refusal(ofStatus: status) }
+            if ended < 0, Errno.last != .interrupted { return Refusal(ofStatus: 0) }
+            usleep(1000)
+        }
+        return Refusal(what: "the process that looks, \(child), does not end: it hangs in the kernel")
+    }
+}
+
+extension PlacingChild.Refusal {
+    /// - Parameter status: of waitpid(2).
+    fileprivate init(ofStatus status: Int32) {
         let signal = status & 0x7f
-        guard signal != 0, let name = strsignal(signal) else { return Refusal(what: "the process that looks ended") }
-        return Refusal(what: "the process that looks was ended: \(String(cString: name))")
+        let name = signal == 0 ? nil : strsignal(signal).map { String(cString: $0) }
+        self.init(what: name.map { "the process that looks was ended: \($0)" } ?? "the process that looks ended")
     }
 }
 

@@ -3,7 +3,11 @@ import PageModel
 /// What a number of ranges cover together.
 struct RangeUnion {
     /// Disjoint and ascending; neighbours are joined.
-    private var ranges: [Range<UInt64>] = []
+    private(set) var ranges: [Range<UInt64>] = []
+
+    init(_ ranges: some Sequence<Range<UInt64>> = []) {
+        for range in ranges { insert(range) }
+    }
 
     var isEmpty: Bool { ranges.isEmpty }
     var count: UInt64 { ranges.reduce(0) { $0 &+ ($1.upperBound - $1.lowerBound) } }
@@ -19,6 +23,11 @@ struct RangeUnion {
             end += 1
         }
         ranges.replaceSubrange(first..<end, with: [joined])
+    }
+
+    func overlaps(_ range: Range<UInt64>) -> Bool {
+        let index = ranges.partitioningIndex { $0.upperBound > range.lowerBound }
+        return index < ranges.count && ranges[index].lowerBound < range.upperBound
     }
 
     /// Whether all of `range` is covered.

@@ -47,15 +47,3 @@ struct SharedFilePages {
         runs.partitioningIndex { $0.offsets.upperBound > offset }
     }
 }
-
-extension HugetlbFile.Identity {
-    /// Of the file behind a mapping. Nil for a System V segment of an IPC namespace that cannot be told: there the mapping's
-    /// `inode` is no inode but an id that namespaces use again.
-    init?(_ mapping: Mapping, ipcNamespace: () -> UInt64?) {
-        guard let device = mapping.deviceNumber else { return nil }
-        self.init(device: device, inode: mapping.inode)
-        guard mapping.name.bytes.starts(with: "/SYSV".utf8) else { return }
-        guard let namespace = ipcNamespace() else { return nil }
-        self.ipcNamespace = namespace
-    }
-}

@@ -7,8 +7,6 @@ struct SharedMemorySegment: Hashable {
     /// As given to shmget(2); 0 for IPC_PRIVATE, and once the segment is marked for destruction.
     let key: Int32
     let id: Int32
-    /// It goes with its last mapping: it cannot be attached by its key any more.
-    let isDestroyed: Bool
     /// Unit: bytes, as asked for: not rounded to pages.
     let length: UInt64
     let creator: PID
@@ -25,13 +23,12 @@ struct SharedMemorySegment: Hashable {
     init(parsing line: TextLine) throws(FormatError) {
         let words = line.words
         guard words.count >= 16, let key = Int32(signed: words[0]), let id = Int32(digits: words[1]),
-            let mode = UInt32(digits: words[2], radix: 8), let length = UInt64(digits: words[3]),
+            UInt32(digits: words[2], radix: 8) != nil, let length = UInt64(digits: words[3]),
             let creator = Int32(digits: words[4]), let lastUser = Int32(digits: words[5]),
             let attached = UInt64(digits: words[6]), let owner = UInt32(digits: words[7]),
             let changedAt = UInt64(digits: words[13]), let rss = UInt64(digits: words[14])
         else { throw line.error(expected: "the 16 fields of a segment, from key to swap") }
-        let shmDest: UInt32 = 0o1000
-        (self.key, self.id, isDestroyed, self.length) = (key, id, mode & shmDest != 0, length)
+        (self.key, self.id, self.length) = (key, id, length)
         (self.creator, self.lastUser, self.attached) = (PID(creator), PID(lastUser), attached)
         (self.owner, self.changedAt, self.rss) = (owner, Double(changedAt), rss)
     }

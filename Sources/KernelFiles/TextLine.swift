@@ -1,3 +1,5 @@
+import Observations
+
 /// One line of a kernel text file, as bytes: names inside it can be anything.
 struct TextLine {
     /// Counted from 1.
@@ -147,5 +149,30 @@ extension FixedWidthInteger {
         let digits = name.utf8.dropFirst(prefix.utf8.count)
         guard name.hasPrefix(prefix), digits.count == 1 || digits.first != UInt8(ascii: "0") else { return nil }
         self.init(digits: digits)
+    }
+}
+
+extension ForeignText {
+    /// With the kernel's escapes undone: `\040` is a blank. A backslash that three octal digits do not follow is one.
+    /// Source: kernel `fs/seq_file.c`, `mangle_path`.
+    /// - Parameter escaped: what the file escapes: `/proc/PID/maps` a newline only; nil for all that looks like it.
+    init(unescaping text: some Collection<UInt8>, only escaped: UInt8? = nil) {
+        let text = Array(text)
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(text.count)
+        var index = 0
+        while index < text.count {
+            let digits = text[index...].dropFirst().prefix(3)
+            if text[index] == UInt8(ascii: "\\"), digits.count == 3, let byte = UInt8(digits: digits, radix: 8),
+                escaped ?? byte == byte
+            {
+                bytes.append(byte)
+                index += 4
+            } else {
+                bytes.append(text[index])
+                index += 1
+            }
+        }
+        self.init(bytes)
     }
 }

@@ -11,7 +11,7 @@ extension HostileMount {
     func place(_ path: FilePath? = nil, process: String = "self") throws -> HugetlbfsPlace {
         let wanted = ForeignText(path ?? huge)
         var found: MountInfo?
-        try KernelRoot.live.mounts(of: process, ofType: "hugetlbfs") { mount in
+        try KernelRoot.live.mounts(of: process, ofTypes: ["hugetlbfs"]) { mount in
             if mount.mountPoint == wanted { found = mount }
         }
         guard let found else { throw Errno.noSuchFileOrDirectory }

@@ -117,7 +117,7 @@ private enum TextFormat: String, CaseIterable, Sendable {
             _ = try root.status("7", buffer: &buffer)
         case .maps: try root.mappings(of: "7") { _ in }
         case .numaMaps: try root.numaMappings(of: "7") { _ in }
-        case .mountinfo: try root.mounts(of: "7", ofType: "") { _ in }
+        case .mountinfo: try root.mounts(of: "7", ofTypes: [""]) { _ in }
         case .smaps: _ = try root.noReserveMappings(of: "7", among: [0x40_0000, 0x7fac_4040_0000])
         case .descriptorInfo: _ = try root.descriptorInfo(of: 3, of: "7")
         case .segments: try root.sharedMemorySegments { _ in }

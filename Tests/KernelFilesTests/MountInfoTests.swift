@@ -88,6 +88,20 @@ private let escapes: [([UInt8], [UInt8])] = [
     #expect(ForeignText(unescaping: text).bytes == name)
 }
 
+/// maps escapes newlines and nothing else: a name may hold what looks like another escape.
+@Test func onlyNewlinesOfMaps() {
+    #expect(ForeignText(unescaping: bytes(#"/a\040b\012c\134"#), only: .newline).bytes == bytes("/a\\040b\nc\\134"))
+}
+
+private let types: [(String, Bool)] = [
+    ("fuse.sshfs", true), ("fuseblk", true), ("nfs4", true), ("9p", true), ("cifs", true), ("autofs", true),
+    ("ext4", false), ("overlay", false), ("hugetlbfs", false), ("tmpfs", false), ("xfs", false),
+]
+
+@Test(arguments: types) func filesystemsThatAskServers(type: String, asks: Bool) {
+    #expect(MountInfo.servers.contains(where: type.hasPrefix) == asks)
+}
+
 private let refused = [
     "", " - ", "42 27 0:39 / /mnt - hugetlbfs none rw", "42 27 0:39 / /mnt rw hugetlbfs none rw",
     "42 27 0:39 / /mnt rw - hugetlbfs none", "x 27 0:39 / /mnt rw - hugetlbfs none rw",
@@ -143,9 +157,12 @@ private let ways: [(String, String, Bool)] = [
             """)
     ])
     var types: [ForeignText] = []
-    try tree.root.mounts(of: "7", ofType: "hugetlbfs") { types.append($0.type) }
+    var others: Set<DeviceNumber> = []
+    let add = { (device: DeviceNumber) in _ = others.insert(device) }
+    try tree.root.mounts(of: "7", ofTypes: ["hugetlbfs"], others: add) { types.append($0.type) }
     #expect(types == [ForeignText("hugetlbfs")])
-    let error = fileError { () throws(KernelFileError) in try tree.root.mounts(of: "7", ofType: "") { _ in }
+    #expect(others == [DeviceNumber(major: 0, minor: 21), DeviceNumber(major: 0, minor: 40)])
+    let error = fileError { () throws(KernelFileError) in try tree.root.mounts(of: "7", ofTypes: [""]) { _ in }
     }
     #expect(error?.path == tree.root.path("proc/7/mountinfo"))
     #expect(error?.reason.hasPrefix("line 2 is ") == true)
@@ -154,7 +171,7 @@ private let ways: [(String, String, Bool)] = [
 @Test func liveMounts() throws {
     var types: Set<ForeignText> = []
     var ids: [UInt64] = []
-    try KernelRoot.live.mounts(of: "self", ofType: "") { mount in
+    try KernelRoot.live.mounts(of: "self", ofTypes: [""]) { mount in
         types.insert(mount.type)
         ids.append(mount.id)
     }

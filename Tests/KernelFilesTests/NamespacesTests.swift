@@ -2,6 +2,7 @@ import Glibc
 import KernelFiles
 import Observations
 import PageModel
+import SystemPackage
 import TestSupport
 import Testing
 
@@ -73,4 +74,17 @@ private func tree(_ processes: [(String, namespace: Int, root: String?)]) throws
     let found = root.namespaces(.mount, of: processes + ["999999999"])
     #expect(found.all.first?.inode == own && found.all.first?.processes.first == "self")
     #expect(!found.untold.contains("999999999"))
+}
+
+/// A namespace that a process is no longer in, as its number was given to another, is not entered.
+@Test func namespaceIsOpenedByItsNumber() throws {
+    let own = try #require(KernelRoot.live.namespaces(.ipc, of: []).all.first)
+    let (descriptor, process) = try KernelRoot.live.openNamespace(.ipc, own)
+    defer { try? descriptor.close() }
+    #expect(try (FileStatus(in: descriptor).inode, process) == (own.inode, "self"))
+    let tree = try ScratchTree(folders: ["proc/self/ns"])
+    try #require(symlink("ipc:[1]", tree.root.path("proc/self/ns/ipc").string) == 0)
+    let gone = try #require(tree.root.namespaces(.ipc, of: []).all.first)
+    #expect(gone.inode == 1)
+    #expect(throws: KernelFileError.self) { _ = try KernelRoot.live.openNamespace(.ipc, gone) }
 }

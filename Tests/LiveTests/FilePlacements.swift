@@ -184,6 +184,15 @@ extension Live {
                     "it was not done within 0.0 seconds", "it was not done within 0.0 seconds",
                 ])
 
+            // One that takes too long does not keep the next from its turn.
+            let hasty = try Placed(
+                .file(file), .file(FileDescriptor(rawValue: 1 << 20)),
+                by: PlacingChild(mostProbes: .max, patience: .seconds(1)))
+            #expect(
+                hasty.outcomes.map { $0.refusal?.description } == [
+                    "it was not done within 1.0 seconds", "fstatfs: Bad file descriptor",
+                ])
+
             // Killed between its first page and its last, which it would reach in months.
             let killed = try Placed(.file(file), by: PlacingChild(mostProbes: .max, limit: .seconds(600))) { _ in
                 try endPlacingChild()

@@ -15,6 +15,8 @@ enum cplace_source {
     CPLACE_SEGMENT,
     /* The content of /proc/sysvipc/shm. */
     CPLACE_SEGMENT_TABLE,
+    /* The page size of the filesystem that descriptor `id` leads to, and no more: a server that is asked may never answer. */
+    CPLACE_FILESYSTEM,
 };
 
 struct cplace_job {
@@ -32,6 +34,7 @@ enum cplace_kind {
     CPLACE_LENGTH,
     /* Bytes, not blocks. */
     CPLACE_ALLOCATED,
+    /* 0 where it is on no hugetlbfs. */
     CPLACE_PAGE_SIZE,
     /* A page's frame number. It is unmapped again by now: if it is mapped, then by somebody else. */
     CPLACE_FRAME,
@@ -52,8 +55,8 @@ struct cplace_record {
 };
 
 /* Forks a child that does the jobs one after the other. It dies with the thread that calls this, and after `seconds`.
- * It tries no more than `most_probes` pages of one file. Returns its PID and a descriptor that its records are read from,
- * or -1 with errno. */
+ * It tries no more than `most_probes` pages of one file. Returns its PID and a descriptor that its records are read from;
+ * with errno -1 where there is no pipe, -2 where there is no child. */
 pid_t cplace_start(
     const struct cplace_job *jobs, uint32_t count, uint64_t most_probes, unsigned seconds, int *records);
 
