@@ -67,14 +67,15 @@ extension Reservation {
         }
     }
 
-    /// All of one key together: as the one among them that names several files, or the one with an inode, or the first. Nil
+    /// All of one key together: as the one among them that names several files, or one of what is left, or the first. Nil
     /// for none.
     fileprivate init?(joining all: [Reservation]) {
         let pages = all.reduce(0) { $0 &+ $1.pages }
         let left = all.filter(\.isLeft)
-        guard let best = left.first(where: { $0.files.count > 1 }) ?? left.first ?? all.first else { return nil }
-        let isOne = best.files.count > 1 || Set(left.map(\.files)).count < 2
-        self = isOne ? best.of(pages) : Reservation(ofOneOf: left.map { ($0.files[0], $0.name) }, best.size, pages)
+        let meant = left.isEmpty ? all : left
+        guard let best = meant.first(where: { $0.files.count > 1 }) ?? meant.first else { return nil }
+        let isOne = best.files.count > 1 || Set(meant.map(\.files)).count < 2
+        self = isOne ? best.of(pages) : Reservation(ofOneOf: meant.map { ($0.files[0], $0.name) }, best.size, pages)
     }
 }
 

@@ -166,7 +166,7 @@ extension Live {
         #expect(failing.status == 7)
     }
 
-    /// timeout sends its signal to us and to the whole group: the command takes it once, and has time to end by it.
+    /// timeout sends its signal to us and to the whole group: a command that ends by it takes it once.
     @Test static func aSignalToTheGroup() throws {
         let mark = temporaryPath("mark")
         defer { try? FileManager.default.removeItem(atPath: mark) }
