@@ -38,7 +38,9 @@ let package = Package(
             swiftSettings: strict),
         .executableTarget(
             name: "hugeaudit",
-            dependencies: ["PageModel", "Observations", "KernelFiles", "Audit", "Reporting", arguments, system],
+            dependencies: [
+                "PageModel", "Observations", "KernelFiles", "CKernel", "Audit", "Reporting", arguments, system,
+            ],
             swiftSettings: strict),
         .executableTarget(name: "holder", path: "Tests/Holder", cSettings: strictC),
         .target(name: "CStates", path: "Tests/States", cSettings: strictC),

@@ -41,18 +41,13 @@ public struct AuditDifference: Hashable, Sendable {
     }
 }
 
-extension CommandRun {
-    /// The command in a sentence, and in one line whatever is in it.
-    public var shown: String { ForeignText(arguments.map(\.bytes).joined(separator: " ".utf8)).escaped(limit: 60) }
-}
-
 extension Verdict {
     fileprivate init(difference findings: [Finding], before: AuditReport, run: CommandRun?, failOn: Severity) {
         let when = run.map { "while \"\($0.shown)\" ran" } ?? "between the two audits"
         let leaks = findings.filter { Finding.ID.leaks.contains($0.id) }
         let lost = leaks.filter { $0.severity >= min(failOn, .warning) }
         let isLeak = leaks.contains { $0.severity >= failOn }
-        let doubt = (findings + before.findings).first { LeakReport.doubts.contains($0.id) }
+        let doubt = (findings + before.findings).first { Finding.ID.doubts.contains($0.id) }
         let level: Level = isLeak ? .findings : doubt == nil ? .clean : .partial
         var all = ""
         if let first = lost.first {
@@ -73,11 +68,12 @@ extension Verdict {
         self.init(level: level, summary: summary)
     }
 
-    /// `; at its peak 12 pages of 2 MiB (24 MiB) were in use`; empty where no page ever was.
+    /// `; at the peak 12 pages of 2 MiB (24 MiB) more than before were in use`; empty where there never were more.
     private static func peak(of run: CommandRun?) -> String {
-        let peaks = (run?.usage.peakOfSize ?? [:]).filter { $0.value > 0 }.sorted { $0.key < $1.key }
-        guard !peaks.isEmpty else { return "" }
-        let amounts = peaks.map { "\(Amount($0.value, $0.key))" }.joined(separator: " and ")
-        return "; at the peak \(amounts) \(peaks.count == 1 && peaks[0].value == 1 ? "was" : "were") in use"
+        let growth = (run?.usage.growth ?? [:]).filter { $0.value > 0 }.sorted { $0.key < $1.key }
+        guard !growth.isEmpty else { return "" }
+        let amounts = growth.map { "\(Amount($0.value, $0.key))" }.joined(separator: " and ")
+        let verb = growth.count == 1 && growth[0].value == 1 ? "was" : "were"
+        return "; at the peak \(amounts) more than before \(verb) in use"
     }
 }

@@ -101,6 +101,16 @@ public struct AuditReport: Hashable, Sendable {
     }
 }
 
+extension AuditReport {
+    /// Pools that kept moving: no leak is read from them.
+    var movingPools: [Pool] {
+        findings.filter { $0.id == .unsettled }.compactMap { finding in
+            guard let node = finding.node, let size = finding.pageSize else { return nil }
+            return Pool(node: node, size: size)
+        }
+    }
+}
+
 extension HugetlbProcess {
     /// What the process maps, as far as it was placed; by its status where it was not. Unit: bytes.
     public var placedBytes: UInt64 {

@@ -19,29 +19,38 @@ struct DifferenceFindings {
 
     private var search: HolderSearch { after.search ?? HolderSearch(depth: .files) }
 
+    /// Pools that moved before or afterwards: a figure of them is compared with nothing.
+    private var movingPools: Set<Pool> { Set(before.movingPools + after.movingPools) }
+
+    private var movingSizes: Set<PageSize> {
+        before.isSettled && after.isSettled
+            ? Set(movingPools.map(\.size)) : Set((before.totals + after.totals).map(\.size))
+    }
+
     /// Holders that are new or have grown, alike ones together.
     private func groups(_ account: inout NamelessAccount) -> [Finding] {
-        let moving = after.movingPools
         let grown = holders.compactMap(\.growth).compactMap { $0.isSuspected ? account.limited($0) : $0 }
-        return HolderGroup.groups(of: grown).filter { group in !moving.contains(where: group.isTouched) }
+        return HolderGroup.groups(of: grown).filter { group in !movingPools.contains(where: group.isTouched) }
             .map { GroupFinding($0, search).finding }
     }
 
     private func unexplained(_ account: inout NamelessAccount) -> [Finding] {
         after.findings.filter { $0.id == .unexplainedPages }.compactMap { finding in
-            guard let size = finding.pageSize else { return nil }
+            guard let size = finding.pageSize,
+                !movingPools.contains(where: { $0.size == size && $0.node == finding.node ?? $0.node })
+            else { return nil }
             let known = before.unexplained(finding.node, size)
             let pages = account.take(UInt64(clamping: Int64(clamping: finding.pages ?? 0) - known), finding.node, size)
             return more(of: finding, pages: pages) { amount in
-                "\(amount) more than before\(finding.node.map { " on node \($0)" } ?? "") "
-                    + "\(pages == 1 ? "is" : "are") in use, but no process maps \(pages == 1 ? "it" : "them") and nothing "
-                    + "that was found holds \(pages == 1 ? "it" : "them")"
+                "\(amount) more than before\(finding.node.map { " on node \($0)" } ?? "") \(inUseWithoutAName(pages))"
             }
         }
     }
 
     private var unexplainedReservations: [Finding] {
-        after.findings.filter { $0.id == .reservationUnexplained }.compactMap { finding in
+        after.findings.filter {
+            $0.id == .reservationUnexplained && !($0.pageSize.map(movingSizes.contains) ?? false)
+        }.compactMap { finding in
             let known = before.findings.first { $0.id == finding.id && $0.pageSize == finding.pageSize }?.pages ?? 0
             let pages = finding.pages ?? 0
             return more(of: finding, pages: pages - min(known, pages)) { amount in
@@ -59,20 +68,44 @@ struct DifferenceFindings {
         return finding
     }
 
-    /// Reservations that stay with a file which nobody uses any more.
+    /// Reservations that stay with files which nobody uses any more.
     private var reserved: [Finding] {
-        reservations.filter { $0.change > 0 }.compactMap { changed in
-            let reservation = changed.reservation
-            let file = search.files.first { $0.name == reservation.name && $0.size == reservation.size && $0.isUnused }
-            guard let file, [.file, .sharedMemory].contains(reservation.kind) else { return nil }
-            let pages = UInt64(changed.change)
-            let group = HolderGroup.groups(of: [Holder(file, pages: pages, nodes: nil)])[0]
-            return Finding(
-                .reservationLeft, .warning, pageSize: file.size, pages: pages,
-                "\(Amount(pages, file.size)) \(pages == 1 ? "is" : "are") reserved by \(group.subject), which no process "
-                    + "maps or has open, and never touched",
-                evidence: GroupFinding(group, search).evidence, remedy: group.remedy(search))
+        let old = Dictionary((before.search?.files ?? []).map { ($0.identity, $0) }) { first, _ in first }
+        return reservations.filter { $0.left > 0 && !movingSizes.contains($0.reservation.size) }.compactMap { changed in
+            let meant = Set(changed.reservation.files)
+            let all = search.files.filter { meant.contains($0.identity) }
+            // A file that is as it was has no more reserved than before, if another one is new or has changed.
+            let new = all.filter { file in old[file.identity]?.hasSameHoles(as: file) != true }
+            let files = new.isEmpty ? all : new
+            guard files.contains(where: \.isUnused) else { return nil }
+            return files.count == 1
+                ? left(changed.left, by: files[0])
+                : left(changed.left, byOneOf: files, changed.reservation)
         }
+    }
+
+    private func left(_ pages: UInt64, by file: HugetlbFile) -> Finding {
+        let group = HolderGroup.groups(of: [Holder(file, pages: pages, nodes: nil)])[0]
+        return Finding(
+            .reservationLeft, .warning, pageSize: file.size, pages: pages,
+            "\(Amount(pages, file.size)) \(pages == 1 ? "is" : "are") reserved by \(group.subject), which no process "
+                + "maps or has open, and never touched",
+            evidence: GroupFinding(group, search).evidence, remedy: group.remedy(search))
+    }
+
+    /// Of files of which it cannot be told whose they are none is named in a command.
+    private func left(_ pages: UInt64, byOneOf files: [HugetlbFile], _ reservation: Reservation) -> Finding {
+        Finding(
+            .reservationLeft, .warning, pageSize: reservation.size, pages: pages,
+            "\(Amount(pages, reservation.size)) \(pages == 1 ? "is" : "are") reserved by "
+                + "\(reservation.name.escaped(limit: 80)), which no process maps, and never touched",
+            evidence: files.prefix(4).map { file in
+                Evidence(
+                    .holders, (file.path ?? file.name).escaped,
+                    "inode \(file.identity.inode), \(ByteCount(file.length)) long with \(file.pages) "
+                        + "\(file.pages == 1 ? "page" : "pages")")
+            },
+            remedy: "Find out which of \(files.count) files it is: the pages are given back when it is removed")
     }
 
     /// Processes that were not there and map pages now: these are their own.
@@ -87,7 +120,7 @@ struct DifferenceFindings {
                 evidence: [
                     Evidence(.pageTables, "/proc/\(process.pid)/pagemap", "it maps huge pages, and it runs")
                 ],
-                remedy: "Nothing need be done where it is meant to run on; else: kill \(process.pid)  # ends \(name)")
+                remedy: "Nothing need be done where it is meant to run on; else end it")
         }
     }
 
@@ -95,11 +128,22 @@ struct DifferenceFindings {
     private var others: [Finding] {
         after.findings.filter { finding in
             guard !Finding.ID.leaks.contains(finding.id) else { return false }
-            let wasKnown = before.findings.contains {
-                ($0.id, $0.node, $0.pageSize) == (finding.id, finding.node, finding.pageSize)
-                    && $0.pages ?? 0 >= finding.pages ?? 0
-            }
-            return !wasKnown || LeakReport.doubts.contains(finding.id)
+            return Finding.ID.doubts.contains(finding.id) || !isKnown(finding)
+        }
+    }
+
+    /// It was there before, about the same thing, and is no worse.
+    private func isKnown(_ finding: Finding) -> Bool {
+        if finding.id == .mountReservation {
+            return !reservations.contains { $0.change > 0 && search.mountFinding($0.reservation) == finding }
+        }
+        return before.findings.contains { old in
+            guard
+                (old.id, old.node, old.pageSize, old.evidence.first?.path)
+                    == (finding.id, finding.node, finding.pageSize, finding.evidence.first?.path)
+            else { return false }
+            if let then = old.pages, let now = finding.pages, now < then { return true }
+            return old.pages == finding.pages && old.message == finding.message
         }
     }
 }
@@ -145,6 +189,11 @@ private struct NamelessAccount {
 extension HugetlbFile {
     /// Nobody has it open, maps it or is attached to it.
     fileprivate var isUnused: Bool { descriptors == 0 && !isMapped }
+
+    /// Nobody has made room for more pages in it.
+    fileprivate func hasSameHoles(as other: HugetlbFile) -> Bool {
+        (length, pages, covered) == (other.length, other.pages, other.covered)
+    }
 }
 
 extension AuditReport {

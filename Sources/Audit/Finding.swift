@@ -91,3 +91,14 @@ public struct Finding: Hashable, Sendable {
     /// Nil where `pages` or `pageSize` is.
     public var bytes: UInt64? { pages.flatMap { pages in pageSize?.amount(of: pages).bytes } }
 }
+
+extension Finding.ID {
+    /// Those of pages that somebody should give back, or that nobody is known to have.
+    static let leaks: Set<Self> = [
+        .deletedFileHeld, .fileUnmapped, .kernelHeld, .memfdUnmapped, .orphanFile, .orphanShm, .partlyMapped,
+        .reservationLeft, .reservationUnexplained, .unexplainedPages,
+    ]
+
+    /// Those that say that there may be more than was found.
+    static let doubts: Set<Self> = [.counterMismatch, .partialView, .unsettled]
+}

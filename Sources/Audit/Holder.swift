@@ -82,3 +82,20 @@ extension HugetlbFile {
         return (pages, frames.unmapped.contains { $0.node == nil } ? nil : frames.unmapped)
     }
 }
+
+extension Holder.Kind {
+    /// `1 file`, `4100 files`
+    public func counted(_ count: Int) -> String {
+        let noun =
+            switch self {
+            case .file: "file"
+            case .deletedFile: "deleted file"
+            case .memfd: "memfd"
+            case .sharedMemory: "shared memory segment"
+            case .ioUring: "io_uring"
+            case .socket: "socket queue"
+            case .kernel: count == 1 ? "reference of the kernel" : "references of the kernel"
+            }
+        return "\(count) \(noun)\(count == 1 || self == .kernel ? "" : "s")"
+    }
+}

@@ -8,7 +8,7 @@ public struct HolderChange: Hashable, Sendable {
     /// Below zero for pages that it keeps no more. Unit: huge pages of the holder's size.
     public let change: Int64
     /// The holder with nothing but what it keeps more, and where that is; nil where it keeps no more than before.
-    let growth: Holder?
+    public let growth: Holder?
 
     /// Holders of which there are two by the same name and kind are one.
     private init?(from old: [Holder], to new: [Holder]) {

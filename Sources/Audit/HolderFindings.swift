@@ -18,23 +18,21 @@ struct HolderFindings {
         unlocated.sorted { $0.key < $1.key }.filter { !movingSizes.contains($0.key) }.map { size, pages in
             Finding(
                 .unexplainedPages, .warning, pageSize: size, pages: pages,
-                "\(Amount(pages, size)) are in use, but no process maps them and nothing that was found holds them; on "
-                    + "which nodes cannot be told, as the holders of others could not be placed",
-                evidence: search.searched + search.hints, remedy: "Audit again without --passive")
+                "\(Amount(pages, size)) \(inUseWithoutAName(pages)); on which nodes cannot be told, as the holders of others "
+                    + "could not be placed",
+                evidence: search.searched + search.hints, remedy: placing(size))
         }
     }
 
+    /// What would tell on which nodes files of `size` have their pages.
+    private func placing(_ size: PageSize) -> String {
+        let reason = search.files.lazy.filter { $0.size == size && $0.pages > 0 }.compactMap(\.unplaced).first
+        if reason?.contains("--passive") == true { return "Audit again without --passive" }
+        return "Audit again\(reason.map { "; why their place could not be told: \($0)" } ?? "")"
+    }
+
     private var mounts: [Finding] {
-        reservations.reservations.filter { $0.kind == .mount && !movingSizes.contains($0.size) }.map { reservation in
-            let mount = search.mounts.first { $0.folder == reservation.name && $0.size == reservation.size }
-            return Finding(
-                .mountReservation, .note, pageSize: reservation.size, pages: reservation.pages,
-                "\(Amount(reservation.pages, reservation.size)) are reserved by the mount on "
-                    + "\(reservation.name.escaped(limit: 60)) and used by none of its files",
-                evidence: [Evidence(.holders, "/proc/self/mountinfo", "min_size is \(mount?.minimum ?? 0) pages")],
-                remedy: "umount \(mount?.through.map { "-N \($0) " } ?? "")\(shellQuoted(reservation.name))  "
-                    + "# gives them back; refused while a process uses the mount")
-        }
+        reservations.reservations.filter { !movingSizes.contains($0.size) }.compactMap(search.mountFinding)
     }
 
     private var unexplained: [Finding] {
@@ -57,6 +55,24 @@ struct HolderFindings {
 }
 
 extension HolderSearch {
+    /// What there is to say of pages that a mount has reserved; nil for a reservation of anything else.
+    func mountFinding(_ reservation: Reservation) -> Finding? {
+        guard case .mount(let device) = reservation.owner,
+            let mount = mounts.first(where: { $0.device == device })
+        else { return nil }
+        return Finding(
+            .mountReservation, .note, pageSize: reservation.size, pages: reservation.pages,
+            "\(Amount(reservation.pages, reservation.size)) are reserved by the mount on "
+                + "\(mount.folder.escaped(limit: 60)) and used by none of its files",
+            evidence: [
+                Evidence(
+                    .holders, "/proc/\(mount.through.map(\.description) ?? "self")/mountinfo",
+                    "min_size is \(mount.minimum) pages")
+            ],
+            remedy: "umount \(mount.through.map { "-N \($0) " } ?? "")\(shellQuoted(mount.folder))  "
+                + "# gives them back; refused while a process uses the mount")
+    }
+
     /// That some would not show what they have: it matters where something has no name. Nil where all did.
     var refusals: Unread? {
         refused == 0

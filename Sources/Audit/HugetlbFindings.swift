@@ -36,8 +36,7 @@ struct HugetlbRowFindings {
         if let search { evidence += search.searched + search.hints }
         return Finding(
             .unexplainedPages, .warning, node: node, pageSize: size, pages: pages,
-            "\(Amount(pages, size)) on node \(node) \(pages == 1 ? "is" : "are") in use, but no process maps "
-                + "\(pages == 1 ? "it" : "them")\(search == nil ? "" : " and nothing that was found holds \(pages == 1 ? "it" : "them")")",
+            "\(Amount(pages, size)) on node \(node) \(inUseWithoutAName(pages, wasSearched: search != nil))",
             evidence: evidence,
             remedy: balance.keptByKernel == pages || search != nil
                 ? Remedy.kernelPins
@@ -134,6 +133,14 @@ struct HugetlbRowFindings {
             remedy: "Audit again; if it stays, look for a memory error (dmesg | grep -i 'memory failure') "
                 + "and report it to the kernel's maintainers")
     }
+}
+
+/// The end of the sentence on pages that nobody is known to have: `are in use, but no process maps them`
+/// - Parameter wasSearched: holders were looked for, too.
+func inUseWithoutAName(_ pages: UInt64, wasSearched: Bool = true) -> String {
+    let (verb, them) = pages == 1 ? ("is", "it") : ("are", "them")
+    return "\(verb) in use, but no process maps \(them)"
+        + (wasSearched ? " and nothing that was found holds \(them)" : "")
 }
 
 /// What to do about one thing that several findings tell of.

@@ -44,7 +44,7 @@ public struct LeakReport: Hashable, Sendable {
         let found = meant.map { GroupFinding($0, audit.search ?? HolderSearch(depth: .files)).finding }
         leaks = zip(meant, found).map { Leak(group: $0, severity: $1.severity, remedy: $1.remedy) }
         let nobodys: Set<Finding.ID> = processes == nil ? [.unexplainedPages, .reservationUnexplained] : []
-        let others = audit.findings.filter { nobodys.contains($0.id) || Self.doubts.contains($0.id) }
+        let others = audit.findings.filter { nobodys.contains($0.id) || Finding.ID.doubts.contains($0.id) }
         findings = (found + others).enumerated()
             .sorted { ($1.element.severity, $0.offset) < ($0.element.severity, $1.offset) }.map(\.element)
         unexplained = others.filter { $0.id == .unexplainedPages }.compactMap { finding in
@@ -54,33 +54,12 @@ public struct LeakReport: Hashable, Sendable {
         }
         verdict = Verdict(leaks: leaks, findings: findings, processes: processes, failOn: failOn)
     }
-
-    /// Findings that say that there may be more than was found.
-    static let doubts: Set<Finding.ID> = [.counterMismatch, .partialView, .unsettled]
-}
-
-extension Finding.ID {
-    /// Those of pages that somebody should give back, or that nobody is known to have.
-    static let leaks: Set<Self> = [
-        .deletedFileHeld, .fileUnmapped, .kernelHeld, .memfdUnmapped, .orphanFile, .orphanShm, .partlyMapped,
-        .reservationLeft, .reservationUnexplained, .unexplainedPages,
-    ]
-}
-
-extension AuditReport {
-    /// Pools that kept moving: no leak is read from them.
-    var movingPools: [Pool] {
-        findings.filter { $0.id == .unsettled }.compactMap { finding in
-            guard let node = finding.node, let size = finding.pageSize else { return nil }
-            return Pool(node: node, size: size)
-        }
-    }
 }
 
 extension Verdict {
     fileprivate init(leaks: [LeakReport.Leak], findings: [Finding], processes: Set<PID>?, failOn: Severity) {
         let count = findings.count { Finding.ID.leaks.contains($0.id) && $0.severity >= failOn }
-        let doubt = findings.first { LeakReport.doubts.contains($0.id) }
+        let doubt = findings.first { Finding.ID.doubts.contains($0.id) }
         let least = min(failOn, .warning)
         let held = leaks.filter { $0.severity >= least }.map(\.group)
         let rest = findings.filter { [.unexplainedPages, .reservationUnexplained].contains($0.id) }
@@ -97,16 +76,28 @@ extension Verdict {
         self.init(level: level, summary: summary)
     }
 
-    /// `8.2 GiB in 4101 files and 1 memfd, mapped by nobody`; nothing for no groups.
+    /// `8.2 GiB in 4101 files and 1 memfd, mapped by nobody`, and what is in no page table of files that are mapped in part;
+    /// nothing for no groups.
     private static func sum(of groups: [HolderGroup]) -> [String] {
-        guard !groups.isEmpty else { return [] }
+        let isPart = { (group: HolderGroup) in group.finding == .partlyMapped }
+        let lost = groups.filter { !isPart($0) }
+        let rest = groups.filter(isPart)
+        return (lost.isEmpty ? [] : ["\(amount(of: lost)) in \(list(of: lost)), mapped by nobody"])
+            + (rest.isEmpty ? [] : ["\(amount(of: rest)) in no page table, of \(list(of: rest)) mapped in part"])
+    }
+
+    private static func amount(of groups: [HolderGroup]) -> ByteCount {
+        ByteCount(groups.reduce(0) { $0 &+ $1.bytes })
+    }
+
+    /// `4101 files and 1 memfd`
+    private static func list(of groups: [HolderGroup]) -> String {
         let nouns = Holder.Kind.allCases.compactMap { kind -> String? in
             let count = groups.filter { $0.kind == kind }.reduce(0) { $0 + $1.holders.count }
             return count == 0 ? nil : kind.counted(count)
         }
         let last = nouns.last ?? ""
-        let list = nouns.count < 2 ? last : nouns.dropLast().joined(separator: ", ") + " and " + last
-        return ["\(ByteCount(groups.reduce(0) { $0 &+ $1.bytes })) in \(list), mapped by nobody"]
+        return nouns.count < 2 ? last : nouns.dropLast().joined(separator: ", ") + " and " + last
     }
 
     private static func amount(_ finding: Finding) -> String? {
@@ -120,27 +111,10 @@ extension Verdict {
     private static func allIsWell(_ notes: [LeakReport.Leak], _ processes: Set<PID>?) -> String {
         let who = processes.map { $0.sorted().map(\.description).joined(separator: ", ") }
         guard notes.isEmpty else {
-            return "No huge page is lost; \(ByteCount(notes.reduce(0) { $0 &+ $1.group.bytes })) are in no page table, "
+            return "No huge page is lost; \(amount(of: notes.map(\.group))) are in no page table, "
                 + "of files that are mapped in part"
         }
         guard let who else { return "No huge page is held without a mapping, and none is unexplained" }
         return "No huge page is kept without a mapping by process \(who)"
-    }
-}
-
-extension Holder.Kind {
-    /// `1 file`, `4100 files`
-    public func counted(_ count: Int) -> String {
-        let noun =
-            switch self {
-            case .file: "file"
-            case .deletedFile: "deleted file"
-            case .memfd: "memfd"
-            case .sharedMemory: "shared memory segment"
-            case .ioUring: "io_uring"
-            case .socket: "socket queue"
-            case .kernel: count == 1 ? "reference of the kernel" : "references of the kernel"
-            }
-        return "\(count) \(noun)\(count == 1 || self == .kernel ? "" : "s")"
     }
 }

@@ -1,4 +1,5 @@
 public import Observations
+import PageModel
 
 /// One row of the equation before and after something, and what was in use in between. Unit: pages of the pool's size.
 public struct PoolChange: Hashable, Sendable {
@@ -42,6 +43,13 @@ public struct PoolChange: Hashable, Sendable {
                 after: after.pools.first { $0.pool == pool },
                 peak: usage?.peak[pool], atExit: usage?.atEnd[pool])
         }
+    }
+}
+
+extension Scope {
+    /// Of what a look at all pools found, what is meant.
+    public func limited(_ used: [Pool: UInt64]) -> [Pool: UInt64] {
+        used.filter { includes(node: $0.key.node) && includes(size: $0.key.size) }
     }
 }
 

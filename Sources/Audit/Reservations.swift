@@ -14,7 +14,17 @@ public struct Reservation: Hashable, Sendable {
         /// A hugetlbfs mounted with `min_size`.
         case mount
     }
+    /// What has it, by which it is known again: names are not.
+    public enum Owner: Hashable, Sendable {
+        case process(PID)
+        /// Live mappings of the file.
+        case file(HugetlbFile.Identity)
+        /// Mappings that are gone: it stays with the inode. Of several, it is with one of them, or with some.
+        case inodes([HugetlbFile.Identity])
+        case mount(DeviceNumber)
+    }
     public let kind: Kind
+    public let owner: Owner
     public let name: ForeignText
     /// Nil where no single process has it.
     public let process: PID?
@@ -22,8 +32,22 @@ public struct Reservation: Hashable, Sendable {
     /// Unit: huge pages of `size`.
     public let pages: UInt64
 
-    init(_ kind: Kind, _ name: ForeignText, _ process: PID? = nil, _ size: PageSize, _ pages: UInt64) {
-        (self.kind, self.name, self.process, self.size, self.pages) = (kind, name, process, size, pages)
+    init(
+        _ kind: Kind, of owner: Owner, _ name: ForeignText, _ process: PID? = nil, _ size: PageSize, _ pages: UInt64
+    ) {
+        (self.kind, self.owner, self.name, self.process) = (kind, owner, name, process)
+        (self.size, self.pages) = (size, pages)
+    }
+
+    /// The same with so many pages.
+    func of(_ pages: UInt64) -> Self { Self(kind, of: owner, name, process, size, pages) }
+
+    /// What one or some of these have; they are at least one.
+    init(ofOneOf files: [(identity: HugetlbFile.Identity, name: ForeignText)], _ size: PageSize, _ pages: UInt64) {
+        let others = files.count - 1
+        let rest = others == 0 ? "" : " or \(others) other \(others == 1 ? "file" : "files") with holes"
+        self.init(
+            .file, of: .inodes(files.map(\.identity)), ForeignText(files[0].name.bytes + rest.utf8), nil, size, pages)
     }
 
     /// As much of it as there is room for; nil for nothing. What the kernel does not count is not reserved any more: the
@@ -31,7 +55,7 @@ public struct Reservation: Hashable, Sendable {
     fileprivate func clipped(to room: inout UInt64) -> Self? {
         let pages = min(pages, room)
         room -= pages
-        return pages > 0 ? Self(kind, name, process, size, pages) : nil
+        return pages > 0 ? of(pages) : nil
     }
 }
 
@@ -97,14 +121,16 @@ struct ReservationAccount {
         mappings.compactMap { mapping in
             guard mapping.isNoReserve != true, mapping.pages > mapping.touched else { return nil }
             let name = search.identities[mapping.process]?.name ?? ForeignText("")
-            return Reservation(.private, name, mapping.process, mapping.size, mapping.pages - mapping.touched)
+            return Reservation(
+                .private, of: .process(mapping.process), name, mapping.process, mapping.size,
+                mapping.pages - mapping.touched)
         }
     }
 
     private static func files(_ search: HolderSearch) -> [Reservation] {
         search.files.compactMap { file in
             let pages = file.promised
-            return pages > 0 ? Reservation(file.reservationKind, file.name, file.onlyProcess, file.size, pages) : nil
+            return pages > 0 ? file.reservation(of: pages, .file(file.identity)) : nil
         }
     }
 
@@ -116,7 +142,8 @@ struct ReservationAccount {
                 .reduce(0) { $0 &+ $1.pages &+ $1.promised }
                 &+ mappings.filter { $0.file.device == mount.device }
                 .reduce(0) { $0 &+ ($1.isNoReserve == true ? $1.touched : $1.pages) }
-            return mount.minimum > used ? Reservation(.mount, mount.folder, nil, mount.size, mount.minimum - used) : nil
+            guard mount.minimum > used else { return nil }
+            return Reservation(.mount, of: .mount(mount.device), mount.folder, nil, mount.size, mount.minimum - used)
         }
     }
 
@@ -125,25 +152,21 @@ struct ReservationAccount {
         files.filter(\.isSegment).compactMap { segment in
             guard segment.gap <= left else { return nil }
             left -= segment.gap
-            return Reservation(.sharedMemory, segment.name, segment.onlyProcess, segment.size, segment.gap)
+            return segment.reservation(of: segment.gap, .inodes([segment.identity]))
         }
     }
 
     /// What shared mappings reserved that are gone stays with the inode, as far as the file has holes. Which of several files
     /// it is cannot be told: then they are named together.
     private static func inodes(_ files: [HugetlbFile], _ size: PageSize, left: inout UInt64) -> [Reservation] {
-        guard let first = files.first, left > 0 else { return [] }
+        guard left > 0 else { return [] }
         let pages = left
         let room = files.reduce(UInt64(0)) { $0 &+ $1.gap }
         left -= min(room, left)
         if files.count == 1 || room <= pages {
-            return files.map {
-                Reservation($0.reservationKind, $0.name, $0.onlyProcess, size, min($0.gap, pages))
-            }
+            return files.map { $0.reservation(of: min($0.gap, pages), .inodes([$0.identity])) }
         }
-        let others = files.count - 1
-        let name = "\(first.name.repaired) or \(others) other \(others == 1 ? "file" : "files") with holes"
-        return [Reservation(.file, ForeignText(name), nil, size, pages)]
+        return [Reservation(ofOneOf: files.map { (identity: $0.identity, name: $0.name) }, size, pages)]
     }
 }
 
@@ -165,11 +188,13 @@ extension HugetlbFile {
         return false
     }
 
-    fileprivate var reservationKind: Reservation.Kind {
-        switch kind {
-        case .linked, .deleted, .memfd: .file
-        case .anonymous, .systemV: .sharedMemory
-        }
+    fileprivate func reservation(of pages: UInt64, _ owner: Reservation.Owner) -> Reservation {
+        let kind: Reservation.Kind =
+            switch kind {
+            case .linked, .deleted, .memfd: .file
+            case .anonymous, .systemV: .sharedMemory
+            }
+        return Reservation(kind, of: owner, name, onlyProcess, size, pages)
     }
 
     fileprivate var onlyProcess: PID? {

@@ -15,6 +15,9 @@ public struct CommandRun: Hashable, Sendable {
         (self.durationSeconds, self.usage) = (durationSeconds, usage)
     }
 
+    /// The command in a sentence, and in one line whatever is in it.
+    public var shown: String { ForeignText(arguments.map(\.bytes).joined(separator: " ".utf8)).escaped(limit: 60) }
+
     /// As a shell tells it: 128 and the signal's number for a command that was killed.
     public var status: Int32 {
         switch ending {

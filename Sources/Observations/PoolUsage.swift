@@ -7,6 +7,8 @@ public struct PoolUsage: Hashable, Sendable {
     public private(set) var peak: [Pool: UInt64] = [:]
     /// The same, all nodes together.
     public private(set) var peakOfSize: [PageSize: UInt64] = [:]
+    /// What the first look found, all nodes together.
+    public private(set) var startOfSize: [PageSize: UInt64] = [:]
     /// What was in use when it ended, as far as is known: what the last look found while it ran, and no less than was in use
     /// right afterwards.
     public private(set) var atEnd: [Pool: UInt64] = [:]
@@ -22,6 +24,7 @@ public struct PoolUsage: Hashable, Sendable {
             sums[pool.size, default: 0] &+= pages
         }
         for (size, pages) in sums { peakOfSize[size] = max(peakOfSize[size] ?? 0, pages) }
+        if looks == 0 { startOfSize = sums }
         atEnd = used
         looks += 1
     }
@@ -31,6 +34,13 @@ public struct PoolUsage: Hashable, Sendable {
         let before = atEnd
         add(used)
         atEnd.merge(before, uniquingKeysWith: max)
+    }
+
+    /// How many more than at the start were in use at the peak, all nodes together, by size.
+    public var growth: [PageSize: UInt64] {
+        peakOfSize.reduce(into: [:]) { growth, entry in
+            growth[entry.key] = startOfSize[entry.key].map { entry.value - min($0, entry.value) }
+        }
     }
 
     /// `atEnd` of all nodes together; nil for a size that was not looked at.

@@ -79,7 +79,7 @@ struct AuditDocument: Encodable {
     }
 
     struct Taken: Encodable {
-        let at: String
+        let at: OrNull<String>
         let durationSeconds: Double
         let passes: Int
         let settled: Bool
@@ -93,7 +93,7 @@ struct AuditDocument: Encodable {
         let frameWordsRead: OrNull<UInt64>
         let censusSeconds: OrNull<Double>
         init(_ report: AuditReport) {
-            at = Date(timeIntervalSince1970: report.takenAt).ISO8601Format()
+            at = OrNull(timestamp(report.takenAt))
             durationSeconds = Self.microseconds(report.durationSeconds)
             (passes, settled) = (report.passes, report.isSettled)
             view = report.unread.isEmpty ? "full" : "partial"

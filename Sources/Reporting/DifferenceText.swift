@@ -54,13 +54,14 @@ public struct DifferenceText {
         limited(difference.holders, "holders") { changed in
             let holder = changed.holder
             let owners = holder.processes.prefix(3).map(\.description).joined(separator: ", ")
-            return "\(signed(changed.change)) x \(holder.size)\(place(holder)): held by \(holder.kind.rawValue) "
+            return "\(signed(changed.change)) x \(holder.size)\(place(changed)): held by \(holder.kind.rawValue) "
                 + holder.name.escaped(limit: Self.longestName) + (owners.isEmpty ? "" : " of process \(owners)")
         }
     }
 
-    private func place(_ holder: Holder) -> String {
-        guard let nodes = holder.nodes, !nodes.isEmpty else { return "" }
+    /// Where it has grown; where it has shrunk, its nodes are those of what it keeps.
+    private func place(_ changed: HolderChange) -> String {
+        guard let nodes = changed.growth?.nodes, !nodes.isEmpty else { return "" }
         return " on node " + nodes.map { $0.node.map(\.description) ?? "?" }.joined(separator: ", ")
     }
 

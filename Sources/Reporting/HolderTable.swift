@@ -2,7 +2,7 @@ import Audit
 import Observations
 import PageModel
 
-/// The table of holders, in every report for a person.
+/// The table of holders in the audit for a person.
 struct HolderTable {
     let groups: [HolderGroup]
     let search: HolderSearch?

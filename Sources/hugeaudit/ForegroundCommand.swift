@@ -1,12 +1,15 @@
+import CKernel
 import Glibc
 import Observations
 import SystemPackage
 
 /// A command that finds what it would find without us: the same terminal and process group, descriptors, environment and
-/// signals. Ctrl-C of the terminal reaches it directly; signals that somebody sends to us are passed on to it.
+/// signals. Ctrl-C of the terminal reaches it directly; signals that somebody sends to us are passed on to it. One that is
+/// sent to our whole process group reaches it without us, too, and nothing tells the two apart: so we wait a moment, and pass
+/// it on only if the command still runs.
 ///
-/// By posix_spawn and not by swift-subprocess 1.0.2, which starts as fast but closes every descriptor above 2 (bash's
-/// `<(…)`, make's job server), sets signals back that were ignored (nohup), and repairs what is no UTF-8 in the environment.
+/// Not by swift-subprocess 1.0.2, which starts as fast but closes every descriptor above 2 (bash's `<(…)`, make's job
+/// server), sets signals back that were ignored (nohup), and repairs what is no UTF-8 in the environment.
 struct ForegroundCommand {
     /// The command's own name first, each without its zero byte.
     let arguments: [[UInt8]]
@@ -18,52 +21,56 @@ struct ForegroundCommand {
     func run(every interval: Duration, _ look: () -> [Pool: UInt64]) throws(Errno) -> CommandRun {
         var usage = PoolUsage()
         usage.add(look())
-        signal(SIGCHLD, SIG_DFL)  // or its status would be lost where our parent ignores it
+        // Where our parent ignores it, the command's status would be lost; the command shall find it as we did.
+        let ignoresChild = unsafeBitCast(signal(SIGCHLD, SIG_DFL), to: Int.self) == 1
         let awaited = Signals(Self.passedOn + [SIGCHLD])
         let before = awaited.block()
         defer {
-            awaited.forget()
+            awaited.forget()  // they were meant for a command that has ended
             before.restore()
         }
         let clock = ContinuousClock.now
-        let child = try spawn(mask: before)
+        let child = try start(mask: before, ignoresChild: ignoresChild)
+        var due: Int32?
         while true {
-            let used = look()
             if let ending = Self.ending(of: child) {
-                usage.add(afterEnd: used)
                 let duration = clock.duration(to: .now) / .seconds(1)
+                usage.add(afterEnd: look())
                 return CommandRun(
                     arguments: arguments.map { ForeignText($0) }, ending: ending, durationSeconds: duration,
                     usage: usage)
             }
-            usage.add(used)
+            if let number = due { kill(child, number) }
+            due = nil
+            usage.add(look())
             let (number, isFromProcess) = awaited.wait(for: interval)
-            if isFromProcess, Self.passedOn.contains(number) { kill(child, number) }
+            if isFromProcess, Self.passedOn.contains(number) {
+                due = number
+                usleep(Self.grace)
+                Signals([number]).forget()  // timeout sends it to us and then to the group
+            }
         }
     }
+
+    /// How long a command has to end by a signal that it got itself. Unit: microseconds.
+    private static let grace: UInt32 = 50_000
 
     /// Those of the terminal among them reach the command without us.
     private static let passedOn = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2]
 
-    /// - Parameter mask: the signals that the command shall find blocked.
-    private func spawn(mask: Signals) throws(Errno) -> pid_t {
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        var ours = Signals(Output.closedPipesWereIgnored ? [] : [SIGPIPE]).set
-        var blocked = mask.set
-        posix_spawnattr_setsigdefault(&attributes, &ours)
-        posix_spawnattr_setsigmask(&attributes, &blocked)
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK))
+    /// - Parameters:
+    ///   - mask: the signals that the command shall find blocked.
+    ///   - ignoresChild: it shall find SIGCHLD ignored.
+    private func start(mask: Signals, ignoresChild: Bool) throws(Errno) -> pid_t {
         let words: [UnsafeMutablePointer<CChar>?] = arguments.map { word in
             (word + [0]).withUnsafeBufferPointer {
                 strdup(UnsafeRawPointer($0.baseAddress!).assumingMemoryBound(to: CChar.self))
             }
         }
         defer { for word in words { free(word) } }
-        var child: pid_t = 0
-        let failure = posix_spawnp(&child, words[0]!, nil, &attributes, words + [nil], environ)
-        guard failure == 0 else { throw Errno(rawValue: failure) }
+        var blocked = mask.set
+        let child = cstart(words + [nil], &blocked, Output.closedPipesWereIgnored, ignoresChild)
+        guard child > 0 else { throw Errno(rawValue: errno) }
         return child
     }
 
@@ -92,7 +99,7 @@ private struct Signals {
         return before
     }
 
-    /// Drops those that came meanwhile: they were meant for a command that has ended.
+    /// Drops those that wait.
     func forget() { while wait(for: .zero).number > 0 {} }
 
     /// Makes them those that are blocked.

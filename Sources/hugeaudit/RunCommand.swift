@@ -18,8 +18,12 @@ struct RunCommand: ParsableCommand {
             peak is sampled: what comes and goes faster is missed. Pages that a process still maps are its own and no \
             leak. The report goes to standard error; JSON has the schema hugeaudit.diff/1.
 
+            HUP, INT, QUIT, TERM, USR1 and USR2 are passed on to the command. If one is sent to the whole process group, as \
+            timeout does, the command has it already: it gets it again only if it still runs 50 ms later.
+
             Exit status: the command's own, 128 and the signal's number where it was killed, 127 where it was not found, \
-            126 where it could not be run; 1 where it left something behind; 2 wrong use, and then nothing was run.
+            126 where it could not be run; 1 where it left something behind; 2 wrong use, and then nothing was run, or the \
+            report could not be written.
             """)
 
     @OptionGroup var options: AuditOptions
@@ -54,7 +58,7 @@ struct RunCommand: ParsableCommand {
         let scope = try options.scope(of: machine)
         let target = try output.map(open)
         let before = options.audit(machine, scope)
-        let run = try runCommand(machine)
+        let run = try runCommand { scope.limited(machine.usedPages()) }
         let difference = try settled(from: before, scope, run)
         try report(difference, to: target)
         let isLeak = difference.verdict.level == .findings && leakExitCode != 0
@@ -71,13 +75,14 @@ struct RunCommand: ParsableCommand {
         }
     }
 
-    private func runCommand(_ machine: HugetlbMachine) throws -> CommandRun {
+    /// - Parameter look: what is in use now.
+    private func runCommand(_ look: () -> [Pool: UInt64]) throws -> CommandRun {
         // The bytes as they came: what was parsed is text.
         let words = (0..<Int(CommandLine.argc)).suffix(command.count).compactMap { index in
             CommandLine.unsafeArgv[index].map { word in Array(UnsafeRawBufferPointer(start: word, count: strlen(word)))
             }
         }
-        do { return try ForegroundCommand(arguments: words).run(every: interval.duration, machine.usedPages) } catch {
+        do { return try ForegroundCommand(arguments: words).run(every: interval.duration, look) } catch {
             Output.complain("could not run \(ForeignText(words[0]).escaped): \(error)")
             throw ExitCode(error == .noSuchFileOrDirectory ? 127 : 126)
         }
@@ -104,7 +109,9 @@ struct RunCommand: ParsableCommand {
             case .json: try DifferenceJSON(difference, version: HugeAudit.toolVersion).text
             }
         do { try (target ?? .standardError).writeAll(text.utf8) } catch {
+            if target == nil, error as? Errno == .brokenPipe { return }
             Output.complain("could not write the report: \(error)")
+            throw ExitCode(2)
         }
     }
 }

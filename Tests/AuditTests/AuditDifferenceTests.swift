@@ -15,7 +15,9 @@ private func audit(_ change: (inout Machine) -> Void = { _ in }) -> AuditReport 
 
 private func run(_ words: String..., peak: UInt64 = 0) -> CommandRun {
     var usage = PoolUsage()
-    usage.add([Pool(node: NodeID(0), size: size): peak])
+    let pool = Pool(node: NodeID(0), size: size)
+    usage.add([pool: 3])
+    usage.add([pool: 3 + peak])
     return CommandRun(
         arguments: words.map { ForeignText($0) }, ending: .exited(status: 0), durationSeconds: 1, usage: usage)
 }
@@ -32,7 +34,8 @@ extension AuditDifference {
         #expect(difference.verdict.level == .clean)
         #expect(
             difference.verdict.summary
-                == "Nothing was left behind while \"make me\" ran; at the peak 12 pages of 2 MiB (24 MiB) were in use")
+                == "Nothing was left behind while \"make me\" ran; at the peak 12 pages of 2 MiB (24 MiB) more than before were "
+                + "in use")
         #expect(difference.findings.isEmpty && difference.holders.isEmpty && difference.processes.isEmpty)
         #expect(difference.pools.map(\.free) == [0, 0])
         #expect(difference.isAtRest)
@@ -135,6 +138,7 @@ extension AuditDifference {
             from: audit(), to: audit { $0.processes = [Machine.process(42, "daemon", [3, 1])] }, run: run("start"))
         #expect(difference.verdict.level == .clean)
         #expect(difference.findings.map(\.id) == [.processRemains])
+        #expect(difference.findings.first?.remedy.contains("kill") == false)
         #expect(difference.findings.first?.message.hasPrefix("Process 42 (daemon) maps 8 MiB") == true)
         #expect(difference.processes.map(\.change) == [8 << 20])
         #expect(difference.isAtRest)
@@ -164,6 +168,17 @@ extension AuditDifference {
         #expect(difference.findings.allSatisfy { $0.id == .unsettled })
         #expect(!difference.findings.isEmpty)
         #expect(!difference.isAtRest)
+    }
+
+    /// Nor from those that moved before: what they had then is not known.
+    @Test func whatMovedBeforeIsNoLeak() {
+        let moving = audit { $0.isMoving = true }
+        let after = audit { ($0.nameless, $0.files) = ([5], [orphan]) }
+        let difference = AuditDifference(from: moving, to: after)
+        #expect(difference.findings.isEmpty)
+        #expect(difference.verdict.level == .partial)
+        let other = AuditDifference(from: moving, to: audit { $0.files = [Machine.file("/huge/x", inode: 2, [0, 1])] })
+        #expect(other.told == ["orphan-file 1"])
     }
 
     /// What could not be read before or after makes a clean verdict partial, and is nothing to wait for.
@@ -200,6 +215,10 @@ extension AuditDifference {
         #expect(usage.peakOfSize == [size: 11])
         #expect(usage.atEnd == [pools[0]: 6, pools[1]: 4])
         #expect(usage.atEnd(of: size) == 10)
+        #expect(usage.growth == [size: 10])
+        let second = Scope(nodes: [NodeID(1)]).limited([pools[0]: 9, pools[1]: 2])
+        #expect(second == [pools[1]: 2])
+        #expect(Scope(sizes: [PageSize(bytes: 1 << 30)!]).limited(second).isEmpty)
         #expect(usage.looks == 4)
     }
 }

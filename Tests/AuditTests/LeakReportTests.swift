@@ -92,6 +92,7 @@ private func report(
         #expect(report.leaks.map(\.severity) == [.note])
         #expect(report.verdict.level == level)
         #expect(report.verdict.summary.hasPrefix("No huge page is lost; 4 MiB") == (level == .clean))
+        #expect((report.verdict.summary == "4 MiB in no page table, of 1 file mapped in part") == (level == .findings))
     }
 
     @Test func whatMovesIsNoLeak() {

@@ -55,6 +55,20 @@ private func difference(named bytes: [UInt8]) -> AuditDifference {
         #expect(lines.contains { $0.hasPrefix("  To mend: rm -- /huge/plain ") })
     }
 
+    /// Where a holder has grown, and not all that it has; where pages are given back nobody knows afterwards.
+    @Test(arguments: [([2, 0], [2, 3], "+3 x 2 MiB on node 1: held by"), ([2, 3], [2, 1], "-2 x 2 MiB: held by")])
+    func nodesOfAChange(before: [UInt64], after: [UInt64], line: String) {
+        let reports = [before, after].map { pages in
+            var machine = InventedMachine()
+            // What is unexplained makes the report a long one.
+            machine.files = [InventedMachine.file("/huge/a", inode: 1, pages)]
+            machine.nameless = pages == after ? [1] : []
+            return AuditReport(judging: machine.observation)
+        }
+        let text = DifferenceText(AuditDifference(from: reports[0], to: reports[1]), isColoured: false).text
+        #expect(text.contains("\n\(line) file /huge/a\n"), "\(text)")
+    }
+
     /// One line says all where nothing is left, and what is only worth a note has one more.
     @Test func aCleanRunIsOneLine() {
         var machine = InventedMachine()

@@ -10,6 +10,9 @@ public struct InventedMachine {
     /// Pages in use on each node that have no name; missing nodes have none.
     public var nameless: [UInt64] = []
     public var files: [HugetlbFile] = []
+    public var mounts: [Observations.HugetlbMount] = []
+    public var privateMappings: [PrivateMapping] = []
+    public var cgroups: [HugetlbCgroup] = []
     public var suspects: [PinSuspect] = []
     /// Those that map pages, as their placements say.
     public var processes: [HugetlbProcess] = []
@@ -37,6 +40,15 @@ public struct InventedMachine {
         return file
     }
 
+    /// A file without pages, long enough for so many, that nobody uses.
+    public static func sparse(
+        _ name: String, inode: UInt64, length: UInt64, kind: HugetlbFile.Kind = .linked, ipcNamespace: UInt64? = nil
+    ) -> HugetlbFile {
+        var file = file(name, inode: inode, [], kind: kind)
+        (file.length, file.identity.ipcNamespace) = (length * size.bytes, ipcNamespace)
+        return file
+    }
+
     /// - Parameter pages: on each node, from node 0 on.
     public static func process(_ pid: Int32, _ name: String, _ pages: [UInt64]) -> HugetlbProcess {
         HugetlbProcess(
@@ -52,7 +64,7 @@ public struct InventedMachine {
 
     /// What an audit sees of it that looks three times, and as far as it can.
     public var observation: MachineObservation {
-        MachineObservation(
+        var observation = MachineObservation(
             host: HostObservation(
                 name: ForeignText("invented"), release: ForeignText("6.18.0"), basePageSize: .fourKiB),
             takenAt: 1_800_000_000, durationSeconds: 1.25,
@@ -62,11 +74,14 @@ public struct InventedMachine {
                     distances: (0..<nodes).map { $0 == node ? 10 : 20 })
             },
             passes: (0..<3).map(pass), unread: unread)
+        observation.cgroups = cgroups
+        return observation
     }
 
     private func pass(_ number: Int) -> HugetlbPass {
         var search = HolderSearch(depth: .suspects)
         (search.files, search.suspects) = (files, suspects)
+        (search.mounts, search.privateMappings) = (mounts, privateMappings)
         var census = HugetlbCensus()
         let add = { (pages: UInt64, node: Int, head: PageFlags, isReached: Bool) in
             guard pages > 0 else { return }
