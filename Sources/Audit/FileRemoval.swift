@@ -16,12 +16,12 @@ struct FileRemoval {
     /// More names than these may be too many for one call of rm.
     private static let mostAtOnce = 1000
 
-    init(_ files: [HugetlbFile]) {
+    init(_ holders: [Holder]) {
         var bytes: [ForeignText: UInt64] = [:]
-        for file in files {
-            guard let path = file.path else { continue }
-            bytes[path] = file.size.amount(of: file.pages).bytes
-            for other in file.otherPaths { bytes[other] = 0 }
+        for holder in holders {
+            guard let path = holder.file?.path else { continue }
+            bytes[path] = holder.bytes
+            for other in holder.file?.otherPaths ?? [] { bytes[other] = 0 }
         }
         let series = Series.all(of: bytes.keys)
         let named = series.prefix(Self.mostWords).map { $0.limited(to: Self.mostRuns) }
@@ -30,7 +30,7 @@ struct FileRemoval {
         command = paths.count > Self.mostAtOnce ? "printf '%s\\0' \(words) | xargs -0 rm --" : "rm -- \(words)"
         amount = ByteCount(paths.reduce(0) { $0 &+ (bytes[$1] ?? 0) })
         let left = bytes.count - paths.count
-        let unseen = files.reduce(0) { $0 &+ ($1.links - min(UInt64(1 + $1.otherPaths.count), $1.links)) }
+        let unseen = holders.compactMap(\.file).reduce(0) { $0 &+ ($1.links - min(UInt64(1 + $1.otherPaths.count), $1.links)) }
         rest =
             (left > 0 ? "; \(left) more are left: audit again" : "")
             + (unseen > 0 ? "; there are \(unseen) further names of the same: audit again" : "")

@@ -55,8 +55,7 @@ extension HolderGroup {
 
     /// Removes linked files, each by its own name. Nil where they have none: on a mount that is mounted no more.
     private var removal: FileRemoval? {
-        let files = holders.compactMap(\.file)
-        return files.contains { $0.path != nil } ? FileRemoval(files) : nil
+        holders.contains { $0.file?.path != nil } ? FileRemoval(holders) : nil
     }
 
     /// Whether the files lie in the root of a mount of the audit's own namespace: of folders below, and of other namespaces,
