@@ -152,6 +152,15 @@ static void settle(pid_t parent, unsigned seconds) {
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+static bool isNeeded(int descriptor, const struct cplace_job *jobs, uint32_t count) {
+    if (descriptor == child.pipe) return true;
+    for (uint32_t i = 0; i < count; i++) {
+        bool isFile = jobs[i].source == CPLACE_FILE || jobs[i].source == CPLACE_FILESYSTEM;
+        if ((isFile && jobs[i].id == descriptor) || jobs[i].ipc_namespace == descriptor) return true;
+    }
+    return false;
+}
+
 static _Noreturn void performAll(const struct cplace_job *jobs, uint32_t count, uint64_t mostProbes) {
     for (uint32_t i = 0; i < count; i++) {
         child.job = i;
@@ -178,6 +187,9 @@ pid_t cplace_start(
         settle(parent, seconds);
         close(ends[0]);
         child.pipe = ends[1];
+        // Who reads the parent's output to its end must not wait for a child that hangs.
+        for (int standard = 0; standard <= 2; standard++)
+            if (!isNeeded(standard, jobs, count)) close(standard);
         performAll(jobs, count, most_probes);
     }
     int error = errno;

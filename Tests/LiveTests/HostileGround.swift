@@ -337,7 +337,7 @@ extension Live {
             #expect(reasons.count == 1, "\(told.report.unread)")
             let reason =
                 isAbove
-                ? type == "fuse" ? "FUSE" : "No such file"
+                ? type == "fuse" ? "of type fuse" : "No such file"
                 : "something else is mounted there"
             #expect(reasons.allSatisfy { $0.contains(reason) }, "\(reasons)")
             #expect(told.status == 1)
