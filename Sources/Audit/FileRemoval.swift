@@ -30,7 +30,9 @@ struct FileRemoval {
         command = paths.count > Self.mostAtOnce ? "printf '%s\\0' \(words) | xargs -0 rm --" : "rm -- \(words)"
         amount = ByteCount(paths.reduce(0) { $0 &+ (bytes[$1] ?? 0) })
         let left = bytes.count - paths.count
-        let unseen = holders.compactMap(\.file).reduce(0) { $0 &+ ($1.links - min(UInt64(1 + $1.otherPaths.count), $1.links)) }
+        let unseen = holders.compactMap(\.file).reduce(0) {
+            $0 &+ ($1.links - min(UInt64(1 + $1.otherPaths.count), $1.links))
+        }
         rest =
             (left > 0 ? "; \(left) more are left: audit again" : "")
             + (unseen > 0 ? "; there are \(unseen) further names of the same: audit again" : "")
