@@ -249,6 +249,17 @@ private func ring(_ process: Int32, pages: UInt64, isMapped: Bool = false) -> Pi
         #expect(remedy(many) == "printf '%s\\0' /huge/rtemap_{0..4099} | xargs -0 rm --  ")
     }
 
+    /// A report of one node counts what a holder has there; where its pages are is not known, it counts all.
+    @Test func aHolderIsLimitedToTheNodesThatAreMeant() {
+        let scope = Scope(nodes: [NodeID(1)])
+        let both = account(used: [4, 1], search([placed(1, on: [4, 1])])).held?.holders[0]
+        #expect(both.flatMap(scope.limited)?.pages == 1)
+        #expect(both.flatMap(scope.limited)?.nodes == [Placement(node: NodeID(1), size: size, pages: 1)])
+        #expect(both.flatMap(Scope(nodes: [NodeID(7)]).limited) == nil)
+        let unplaced = account(used: [3], search([file(1, pages: 3)])).held?.holders[0]
+        #expect(unplaced.flatMap(scope.limited)?.pages == 3)
+    }
+
     /// A path that others can change leads where they like: through folders below the mount, or another namespace.
     @Test(
         arguments: [
