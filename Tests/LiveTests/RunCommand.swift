@@ -174,7 +174,7 @@ extension Live {
         #expect(failing.status == 7)
     }
 
-    /// As timeout does it: its signal is sent to us and then to the whole group. A command that ends by it takes it once.
+    /// As timeout does it: its signal is sent to us and then to the whole group. It ends the command, and not us.
     @Test static func aSignalToTheGroup() throws {
         let folder = temporaryPath("group")
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
