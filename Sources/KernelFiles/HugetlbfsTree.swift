@@ -1,5 +1,4 @@
 import Observations
-import PageModel
 import SystemPackage
 
 /// One hugetlbfs, from the root of one of its mounts down. Whoever may write there can arrange anything, and the audit is
@@ -7,7 +6,6 @@ import SystemPackage
 /// to be a folder, or for `open` a regular file, of this hugetlbfs.
 struct HugetlbfsTree: ~Copyable {
     let place: HugetlbfsPlace
-    let pageSize: PageSize
     /// Where it is for the audit; errors name it.
     let path: FilePath
     let way: OpenBeneath
@@ -18,28 +16,29 @@ struct HugetlbfsTree: ~Copyable {
     init(_ place: HugetlbfsPlace, in root: KernelRoot, way: OpenBeneath = .openat2) throws(KernelFileError) {
         (self.place, self.way) = (place, way)
         path = root.path(of: place)
-        (top, pageSize) = try Self.open(place, in: root, way)
+        top = try Self.open(place, in: root, way)
     }
 
     deinit { try? top.close() }
 
     /// Opens what is at the place now, and shows that it is what was meant. The device comes first: to ask a filesystem for
-    /// its kind can mean to wait for a server.
+    /// its kind can mean to wait for a server. The kernel gives the numbers of a mount that is gone to the next one, so
+    /// that a hugetlbfs of other pages can have them.
     private static func open(
         _ place: HugetlbfsPlace, in root: KernelRoot, _ way: OpenBeneath
-    ) throws(KernelFileError) -> (FileDescriptor, PageSize) {
+    ) throws(KernelFileError) -> FileDescriptor {
         let (top, path) = (try root.open(place, way), root.path(of: place))
-        let (size, other): (PageSize?, String)
+        let (isMeant, other): (Bool, String)
         do {
             let status = try FileStatus(in: top)
             let isSame = status.device == place.mount.device && status.mount ?? place.mount.id == place.mount.id
-            size = try isSame && status.isFolder ? top.hugetlbfsPageSize() : nil
+            isMeant = try isSame && status.isFolder && top.hugetlbfsPageSize() == place.mount.pageSize
             other = isSame && !status.isFolder ? "a single file" : "something else"
         } catch {
             try? top.close()
             throw KernelFileError("open", path, error)
         }
-        if let size { return (top, size) }
+        if isMeant { return top }
         try? top.close()
         throw KernelFileError(path, replaced: "\(other) is mounted there instead of the hugetlbfs")
     }

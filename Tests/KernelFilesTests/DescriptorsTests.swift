@@ -38,10 +38,6 @@ private func hugetlbMemfd(_ name: String, pages: Int64 = 1) throws -> (FileDescr
     defer { try? path.close() }
     #expect(try path.hugetlbfsPageSize() == size)
     #expect(try FileStatus(in: path) == status)
-    let folder = try FileDescriptor.open("/proc", .readOnly)
-    defer { try? folder.close() }
-    let asked = FramePlacer().place([.filesystem(path), .filesystem(folder)]) { _, _ in }
-    #expect(asked.map(\.file?.pageSize) == [size.bytes, 0])
 }
 
 /// Of many tables, looked at by several threads, each answer stands where its question stood.
@@ -185,11 +181,12 @@ private func hugetlbMemfd(_ name: String, pages: Int64 = 1) throws -> (FileDescr
     let root = KernelRoot.live
     let leader = PID(getpid())
     let (threads, isComplete) = try root.threadsWithOwnDescriptors(of: leader)
-    #expect(threads == ids.dropFirst().sorted())
+    // A thread of another test that is about to end may be among them.
+    #expect(Set(threads).isSuperset(of: ids.dropFirst()) && !threads.contains(ids[0]))
     #expect(isComplete)
     let (first, isAll) = try root.threadsWithOwnDescriptors(of: leader, most: 1)
-    #expect(first == Array(threads.prefix(1)) && !isAll)
-    for thread in threads {
+    #expect(first.count == 1 && !isAll)
+    for thread in ids.dropFirst() {
         var links: [ForeignText] = []
         let folder = "\(leader)/task/\(thread)"
         try root.forEachDescriptor(of: folder) { number, _ throws(KernelFileError) in

@@ -147,10 +147,3 @@ private let refused: [(String, String, String)] = [
     let tree = try FixtureTree("underflow-7.2")
     #expect(try tree.root.globalHugepages(of: twoMiB()).reservedHugepages == -1)
 }
-
-@Test func liveCounters() throws {
-    for size in try KernelRoot.live.hugepageSizes() {
-        let global = try KernelRoot.live.globalHugepages(of: size)
-        #expect(global.counts.freeHugepages <= global.counts.nrHugepages)
-    }
-}

@@ -28,12 +28,7 @@ private func records(of bytes: [UInt8], inPiecesOf size: Int) throws -> [UInt64]
     #expect(try records(of: bytes.dropLast(9), inPiecesOf: size) == Array(0..<count - 1))
 }
 
-/// Without a job nothing is started, with a job that cannot be done the reason is there.
-@Test func jobsThatCannotBeDone() {
+@Test func withoutAJobNothingIsStarted() {
     #expect(PlacingChild().run([]) { _ in Issue.record("nothing was asked") }.isEmpty)
     #expect(FramePlacer().place([]) { _, _ in Issue.record("nothing was asked") }.isEmpty)
-    let closed = FileDescriptor(rawValue: 1 << 20)
-    let outcomes = FramePlacer().place([.file(closed), .file(closed)]) { _, _ in Issue.record("there is no page") }
-    #expect(outcomes.map { $0.refusal?.description } == Array(repeating: "fstatfs: Bad file descriptor", count: 2))
-    #expect(outcomes.map(\.file) == [nil, nil])
 }

@@ -151,12 +151,15 @@ extension Live {
             let before = Traces(pool)
             let placed = try Placed(
                 .file(first.file), .file(folder), .file(other), .file(FileDescriptor(rawValue: 1 << 20)),
-                .file(last.file))
+                .filesystem(folder), .filesystem(other), .file(last.file))
             #expect(Traces(pool) == before)
-            #expect(placed.frames == [first.frames, [], [], [], last.frames])
+            #expect(placed.frames == [first.frames, [], [], [], [], [], last.frames])
+            #expect(placed.outcomes[4...5].map(\.file?.pageSize) == [twoMiB.bytes, 0])
             #expect(
                 placed.outcomes.map { $0.refusal?.description } == [
                     nil, "it is no regular file", "it is no file of huge pages", "fstatfs: Bad file descriptor", nil,
+                    nil,
+                    nil,
                 ])
         }
     }

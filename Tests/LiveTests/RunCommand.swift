@@ -23,9 +23,29 @@ private func signalledShell(_ line: String) throws -> Outcome {
     try run("/usr/bin/env", [unblocked, "/bin/bash", "-c", line])
 }
 
-/// A minute of waiting, for bash. No child of the shell is there when a signal comes: else the shell with a trap would
-/// sometimes end as its child did.
-private let waiting = "exec 9<> <(:); for i in {1..1200}; do read -rt 0.05 -u 9; done"
+/// A script for bash that waits for a signal, a minute at most, in a folder of its own. No child of the shell is there when
+/// the signal comes: else a shell with a trap would sometimes end as its child did.
+private final class WaitingScript {
+    let folder = temporaryPath("waiting")
+    var path: String { folder + "/script" }
+    /// For another shell: until it waits, a minute at most.
+    var untilReady: String { "for i in {1..1200}; do [ -s \(folder)/ready ] && break; sleep 0.05; done" }
+
+    /// - Parameter commands: what it does first, in its folder.
+    init(_ commands: String) throws {
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
+        let script = """
+            cd "${0%/*}"
+            \(commands)
+            exec 9<> <(:); wait $!; echo > ready
+            for i in {1..1200}; do read -rt 0.05 -u 9; done
+
+            """
+        try script.write(toFile: path, atomically: true, encoding: .utf8)
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: folder) }
+}
 
 extension Live {
     @Test(arguments: endings) static func exitStatusOfACommand(_ command: [String], status: Int32) throws {
@@ -79,14 +99,12 @@ extension Live {
     /// A signal that is sent to us reaches the command, which may take it in its own way.
     @Test(arguments: ["HUP", "INT", "QUIT", "TERM", "USR1", "USR2"])
     static func signalsArePassedOn(_ signal: String) throws {
-        let mark = temporaryPath("mark")
-        defer { try? FileManager.default.removeItem(atPath: mark) }
-        let command = "trap 'exit 5' \(signal); echo > \(mark); \(waiting)"
+        let script = try WaitingScript("trap 'exit 5' \(signal)")
         // Not in the background: there, a shell has its commands ignore INT and QUIT.
         let outcome = try signalledShell(
             """
-            ( until [ -e \(mark) ]; do sleep 0.05; done; kill -\(signal) $$ ) &
-            exec '\(product("hugeaudit"))' run -- bash -c "\(command)"
+            ( \(script.untilReady); kill -\(signal) $$ ) &
+            exec '\(product("hugeaudit"))' run -- bash \(script.path)
             """)
         #expect(outcome.status == 5)
         #expect(outcome.errors.hasPrefix("CLEAN: "))
@@ -94,24 +112,15 @@ extension Live {
 
     /// Ctrl-C of the terminal reaches the command once, and not us.
     @Test static func theTerminalIsTheCommands() throws {
-        let mark = temporaryPath("mark")
-        let file = mark + ".sh"
-        defer { for path in [mark, file] { try? FileManager.default.removeItem(atPath: path) } }
-        let command = """
-            test -t 0 && test -t 1 && name=$(tty)
-            trap 'exit 9' INT
-            echo "$name" > \(mark)
-            \(waiting)
-            """
-        try command.write(toFile: file, atomically: true, encoding: .utf8)
+        let script = try WaitingScript("test -t 0 && test -t 1 && tty > terminal; trap 'exit 9' INT")
         let outcome = try signalledShell(
             """
-            ( for i in {1..400}; do [ -s \(mark) ] && break; sleep 0.05; done; printf '\\003'; sleep 0.2 ) |
-                TERM=xterm script -qec '\(product("hugeaudit")) run --no-color -- bash \(file)' /dev/null
+            ( \(script.untilReady); printf '\\003'; sleep 0.2 ) |
+                TERM=xterm script -qec '\(product("hugeaudit")) run --no-color -- bash \(script.path)' /dev/null
             """)
         #expect(outcome.status == 9)
         #expect(outcome.output.contains("CLEAN: Nothing was left behind"))
-        #expect(try content(mark).hasPrefix("/dev/pts/"))
+        #expect(try content(script.folder + "/terminal").hasPrefix("/dev/pts/"))
     }
 
     /// The report for a person goes to standard error, or to a file, or nowhere.
@@ -176,19 +185,16 @@ extension Live {
 
     /// As timeout does it: its signal is sent to us and then to the whole group. It ends the command, and not us.
     @Test static func aSignalToTheGroup() throws {
-        let folder = temporaryPath("group")
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
-        defer { try? FileManager.default.removeItem(atPath: folder) }
-        let command = "trap 'echo taken >> \(folder)/mark; exit 5' INT; echo > \(folder)/ready; \(waiting)"
-        let group = "echo $$ > \(folder)/pid; exec '\(product("hugeaudit"))' run -q -- bash -c \"\(command)\""
-        try group.write(toFile: folder + "/group.sh", atomically: true, encoding: .utf8)
+        let script = try WaitingScript("trap 'echo taken >> taken; exit 5' INT")
+        let group = script.folder + "/group"
+        try "echo $$ > \(group).pid; exec '\(product("hugeaudit"))' run -q -- bash \(script.path)\n"
+            .write(toFile: group, atomically: true, encoding: .utf8)
         let outcome = try signalledShell(
             """
-            ( ( until [ -e \(folder)/ready ]; do sleep 0.05; done
-              pid=$(<\(folder)/pid); kill -INT $pid; kill -INT -- -$pid ) & )
-            exec setsid --wait bash \(folder)/group.sh
+            ( ( \(script.untilReady); pid=$(<\(group).pid); kill -INT $pid; kill -INT -- -$pid ) & )
+            exec setsid --wait bash \(group)
             """)
         #expect(outcome.status == 5, "\(outcome.errors)")
-        #expect(try content(folder + "/mark") == "taken")
+        #expect(try content(script.folder + "/taken") == "taken")
     }
 }
