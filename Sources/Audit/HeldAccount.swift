@@ -127,13 +127,14 @@ private struct Share {
         let left = attribute(
             open.map { Placement(node: $0.key.node, size: size, pages: $0.value) }, to: &buffers)
         let keepers = suspects.filter(\.keepsFiles)
-        guard !left.isEmpty, let first = keepers.first else { return }
-        let isOne = keepers.allSatisfy { $0.isSocket == first.isSocket }
-        let name = isOne ? first.isSocket ? Self.socketName : Self.ringFilesName : Self.eitherName
-        append(
-            Holder(
-                first.isSocket || !isOne ? .socket : .ioUring, name: name, size: size, pages: left.total, nodes: left,
-                suspects: keepers))
+        guard !left.isEmpty, !keepers.isEmpty else { return }
+        let (kind, name): (Holder.Kind, ForeignText) =
+            switch keepers.count(where: \.isSocket) {
+            case 0: (.ioUring, Self.ringFilesName)
+            case keepers.count: (.socket, Self.socketName)
+            default: (.socket, Self.eitherName)
+            }
+        append(Holder(kind, name: name, size: size, pages: left.total, nodes: left, suspects: keepers))
     }
 
     private static let kernelName = ForeignText("a reference of the kernel")
@@ -148,7 +149,7 @@ private struct Share {
     ) -> [(pages: UInt64, suspects: [PinSuspect])] {
         let lost = suspects.filter {
             guard case .ioUring(let buffer, isMapped: false) = $0.kind else { return false }
-            return buffer.upperBound - buffer.lowerBound > 0
+            return !buffer.isEmpty
         }
         return Dictionary(grouping: lost, by: \.process).sorted { $0.key < $1.key }.map { _, suspects in
             (suspects.reduce(0) { $0 &+ $1.pages(of: size) }, suspects)

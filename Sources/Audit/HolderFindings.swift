@@ -26,8 +26,8 @@ struct HolderFindings {
 
     /// What would tell on which nodes files of `size` have their pages.
     private func placing(_ size: PageSize) -> String {
+        if search.isPassive { return "Audit again without --passive" }
         let reason = search.files.lazy.filter { $0.size == size && $0.pages > 0 }.compactMap(\.unplaced).first
-        if reason?.contains("--passive") == true { return "Audit again without --passive" }
         return "Audit again\(reason.map { "; why their place could not be told: \($0)" } ?? "")"
     }
 

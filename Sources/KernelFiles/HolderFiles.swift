@@ -2,7 +2,7 @@ import Observations
 import PageModel
 import SystemPackage
 
-/// Where hugetlb files are met: on mounts, behind descriptors and mappings, in the tables of segments.
+/// Where hugetlb files are met: on mounts, behind descriptors and mappings.
 extension HolderSearcher {
     // MARK: - Mounts
 

@@ -13,7 +13,7 @@ extension HolderSearcher {
     mutating func place() {
         let open = sightings.filter { $0.value.file.pages > 0 && $0.value.file.seenMapped < $0.value.file.pages }
         let wanted = open.sorted { ($0.value.file.mostProbes, $0.key) < ($1.value.file.mostProbes, $1.key) }.map(\.key)
-        if isPassive { return leave(wanted, because: "--passive leaves files alone") }
+        if found.isPassive { return leave(wanted, because: "--passive leaves files alone") }
         guard let flags = try? machine.root.kpageflags() else { return leave(wanted, because: Self.hidesFlags) }
         let end = ContinuousClock.now + Self.placingLimit
         for start in stride(from: 0, to: wanted.count, by: Self.mostAtOnce) {

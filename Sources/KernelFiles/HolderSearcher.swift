@@ -9,8 +9,6 @@ import SystemPackage
 /// identity. When all have been met, those of which some pages may be in no page table are looked into.
 struct HolderSearcher: ~Copyable {
     let machine: HugetlbMachine
-    /// Files are left alone: what they hold is counted and not placed.
-    let isPassive: Bool
     /// Whether it matters who has reserved pages.
     let isAboutReservations: Bool
     let owners: [HugetlbWalker.Owner]
@@ -57,7 +55,8 @@ struct HolderSearcher: ~Copyable {
         _ machine: HugetlbMachine, after walker: borrowing HugetlbWalker, depth: HolderSearch.Depth, isPassive: Bool,
         isAboutReservations: Bool
     ) {
-        (self.machine, self.isPassive, found) = (machine, isPassive, HolderSearch(depth: depth))
+        (self.machine, found) = (machine, HolderSearch(depth: depth))
+        found.isPassive = isPassive
         self.isAboutReservations = isAboutReservations
         let this = PID(getpid())
         owners = walker.owners.filter { $0.pid != this }

@@ -56,11 +56,9 @@ struct HugetlbfsMounts {
     private(set) var all: [MountedHugetlbfs] = []
     /// Distinct mount namespaces that were seen.
     private(set) var namespaces: UInt64 = 0
-    /// Namespaces, and processes whose namespace is not known, of which the mounts could not be read; those that ended in
-    /// between are not among them.
+    /// Namespaces, and processes whose namespace is not known, of which the mounts could not be read, and mounts that do not
+    /// tell the size of their pages; those that ended in between are not among them.
     private(set) var refused: UInt64 = 0
-    /// The first reason why something is missing; nil where nothing is.
-    private(set) var refusal: KernelFileError?
     /// Parts of a hugetlbfs that were left out because it is mounted in too many.
     private(set) var leftOut: UInt64 = 0
     /// Devices of filesystems of other types.
@@ -101,8 +99,8 @@ struct HugetlbfsMounts {
         let addOther = { (device: DeviceNumber) in _ = others.insert(device) }
         try root.mounts(of: process, ofTypes: ["hugetlbfs"], others: addOther) { mount in
             guard let size = mount.pageSize else {
-                let path = root.path("proc/\(process)/mountinfo")
-                return note(KernelFileError(path, replaced: "a hugetlbfs has no page size there"))
+                refused += 1
+                return
             }
             let index = indices[mount.device] ?? all.count
             if index == all.count {
@@ -117,8 +115,6 @@ struct HugetlbfsMounts {
     }
 
     private mutating func note(_ error: KernelFileError) {
-        guard !error.isEnd else { return }
-        refused += 1
-        refusal = refusal ?? error
+        if !error.isEnd { refused += 1 }
     }
 }

@@ -32,7 +32,8 @@ struct HugetlbfsTree: ~Copyable {
         do {
             let status = try FileStatus(in: top)
             let isSame = status.device == place.mount.device && status.mount ?? place.mount.id == place.mount.id
-            isMeant = try isSame && status.isFolder && top.hugetlbfsPageSize() == place.mount.pageSize
+            let size = try isSame && status.isFolder ? top.hugetlbfsPageSize() : nil
+            isMeant = size != nil && size == place.mount.pageSize
             other = isSame && !status.isFolder ? "a single file" : "something else"
         } catch {
             try? top.close()

@@ -89,6 +89,8 @@ public struct HolderSearch: Hashable, Sendable {
         public static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
     }
     public var depth: Depth
+    /// Files were left alone: none of them has a place.
+    public var isPassive = false
     /// Those with pages, and those that could have reserved some; ascending by identity.
     public var files: [HugetlbFile] = []
     public var mounts: [HugetlbMount] = []

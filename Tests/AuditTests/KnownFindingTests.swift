@@ -67,16 +67,13 @@ private func mount(_ process: Int32, minimum: UInt64) -> Observations.HugetlbMou
     /// Why files could not be placed is what is in the way, and only `--passive` is told to be left out.
     @Test(
         arguments: [
-            ("--passive leaves files alone", "Audit again without --passive"),
-            (
-                "/proc/kpageflags cannot be read",
-                "Audit again; why their place could not be told: /proc/kpageflags cannot be read"
-            ),
-        ]) func pagesWithoutANode(reason: String, remedy: String) throws
+            (true, "Audit again without --passive"),
+            (false, "Audit again; why their place could not be told: /proc/kpageflags cannot be read"),
+        ]) func pagesWithoutANode(isPassive: Bool, remedy: String) throws
     {
         var file = Machine.file("/huge/a", inode: 1, [2])
-        (file.frames, file.unplaced) = (nil, reason)
-        let report = audit { ($0.files, $0.nameless) = ([file], [3, 2]) }
+        (file.frames, file.unplaced) = (nil, "/proc/kpageflags cannot be read")
+        let report = audit { ($0.files, $0.nameless, $0.isPassive) = ([file], [3, 2], isPassive) }
         let finding = try #require(report.findings.first { $0.id == .unexplainedPages })
         #expect(finding.node == nil)
         #expect(finding.pages == 3)

@@ -17,6 +17,8 @@ public struct InventedMachine {
     /// Those that map pages, as their placements say.
     public var processes: [HugetlbProcess] = []
     public var reserved: Int64 = 0
+    /// Files were left alone.
+    public var isPassive = false
     public var unread: [Unread] = []
     /// More pages of node 0 are in use each time that somebody looks.
     public var isMoving = false
@@ -80,7 +82,7 @@ public struct InventedMachine {
 
     private func pass(_ number: Int) -> HugetlbPass {
         var search = HolderSearch(depth: .suspects)
-        (search.files, search.suspects) = (files, suspects)
+        (search.files, search.suspects, search.isPassive) = (files, suspects, isPassive)
         (search.mounts, search.privateMappings) = (mounts, privateMappings)
         var census = HugetlbCensus()
         let add = { (pages: UInt64, node: Int, head: PageFlags, isReached: Bool) in
