@@ -54,7 +54,7 @@ struct DifferenceFindings {
             let known = before.findings.first { $0.id == finding.id && $0.pageSize == finding.pageSize }?.pages ?? 0
             let pages = finding.pages ?? 0
             return more(of: finding, pages: pages - min(known, pages)) { amount in
-                "\(amount) more than before are reserved, and no mapping, file or mount that was seen has reserved them"
+                "\(amount.are(" more than before")) reserved by no mapping, file or mount that was seen"
             }
         }
     }
@@ -88,7 +88,7 @@ struct DifferenceFindings {
         let group = HolderGroup.groups(of: [Holder(file, pages: pages, nodes: nil)])[0]
         return Finding(
             .reservationLeft, .warning, pageSize: file.size, pages: pages,
-            "\(Amount(pages, file.size)) \(pages == 1 ? "is" : "are") reserved by \(group.subject), which no process "
+            "\(Amount(pages, file.size).are()) reserved by \(group.subject), which no process "
                 + "maps or has open, and never touched",
             evidence: GroupFinding(group, search).evidence, remedy: group.remedy(search))
     }
@@ -97,7 +97,7 @@ struct DifferenceFindings {
     private func left(_ pages: UInt64, byOneOf files: [HugetlbFile], _ reservation: Reservation) -> Finding {
         Finding(
             .reservationLeft, .warning, pageSize: reservation.size, pages: pages,
-            "\(Amount(pages, reservation.size)) \(pages == 1 ? "is" : "are") reserved by "
+            "\(Amount(pages, reservation.size).are()) reserved by "
                 + "\(reservation.name.escaped(limit: 80)), which no process maps, and never touched",
             evidence: files.prefix(4).map { file in
                 Evidence(

@@ -13,7 +13,7 @@ struct GroupFinding {
         return Finding(
             group.finding, group.finding == .partlyMapped ? .note : .warning,
             node: nodes?.count == 1 ? nodes?[0].node : nil, pageSize: group.size, pages: group.pages,
-            "\(Amount(group.pages, group.size))\(place(nodes)) \(group.pages == 1 ? "is" : "are") \(says)",
+            "\(Amount(group.pages, group.size).are(place(nodes))) \(says)",
             evidence: evidence, remedy: group.remedy(search))
     }
 

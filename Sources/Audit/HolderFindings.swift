@@ -40,7 +40,7 @@ struct HolderFindings {
         return standing.sorted { $0.key < $1.key }.map { size, pages in
             Finding(
                 .reservationUnexplained, .warning, pageSize: size, pages: pages,
-                "\(Amount(pages, size)) are reserved, and no mapping, file or mount that was seen has reserved them",
+                "\(Amount(pages, size).are()) reserved by no mapping, file or mount that was seen",
                 evidence: [
                     Evidence(
                         .ledger, size.folder + "resv_hugepages", "\(global[size]?.reservedHugepages ?? 0) are reserved"),
@@ -62,7 +62,7 @@ extension HolderSearch {
         else { return nil }
         return Finding(
             .mountReservation, .note, pageSize: reservation.size, pages: reservation.pages,
-            "\(Amount(reservation.pages, reservation.size)) are reserved by the mount on "
+            "\(Amount(reservation.pages, reservation.size).are()) reserved by the mount on "
                 + "\(mount.folder.escaped(limit: 60)) and used by none of its files",
             evidence: [
                 Evidence(

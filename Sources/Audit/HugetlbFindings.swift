@@ -75,7 +75,7 @@ struct HugetlbRowFindings {
         }
         return Finding(
             .poisonedPage, .error, node: node, pageSize: size, pages: pages,
-            "\(Amount(pages, size)) on node \(node) \(pages == 1 ? "is" : "are") poisoned by a memory error",
+            "\(Amount(pages, size).are(" on node \(node)")) poisoned by a memory error",
             evidence: evidence,
             remedy: "Have the memory of node \(node) checked (ras-mc-ctl --errors, dmesg | grep -i 'memory failure')")
     }
@@ -95,7 +95,7 @@ struct HugetlbRowFindings {
         }
         return Finding(
             .mapperNotSeen, sawAllPageTables ? .warning : .note, node: node, pageSize: size, pages: pages,
-            "\(Amount(pages, size)) on node \(node) \(pages == 1 ? "is" : "are") mapped by "
+            "\(Amount(pages, size).are(" on node \(node)")) mapped by "
                 + (sawAllPageTables ? "a process that was not seen" : "processes that could not be read in full"),
             evidence: evidence,
             remedy: "Run the audit in the host's initial PID namespace, as root with CAP_SYS_ADMIN and CAP_SYS_PTRACE")
@@ -158,6 +158,8 @@ struct Amount: CustomStringConvertible {
     let size: PageSize
     init(_ pages: UInt64, _ size: PageSize) { (self.pages, self.size) = (pages, size) }
     var description: String { "\(pages) \(pages == 1 ? "page" : "pages") of \(size) (\(size.amount(of: pages)))" }
+    /// As the subject of a sentence, with its verb: `1 page of 2 MiB (2 MiB) on node 0 is`
+    func are(_ place: String = "") -> String { "\(self)\(place) \(pages == 1 ? "is" : "are")" }
 }
 
 extension Pool {

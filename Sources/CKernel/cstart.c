@@ -6,8 +6,7 @@
 
 /* Until its exec the child has the caller's memory and the caller waits: so it can leave its errno there. Signals stay as
  * the caller has them blocked until all of it is done. */
-pid_t cstart(char *const arguments[], const sigset_t *blocked, bool ignores_pipe, bool ignores_child)
-{
+pid_t cstart(char *const arguments[], const sigset_t *blocked, bool ignores_pipe, bool ignores_child) {
     volatile int failure = 0;
     pid_t child = vfork();
     if (child == 0) {

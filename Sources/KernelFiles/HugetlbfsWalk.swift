@@ -4,7 +4,7 @@ import Observations
 import PageModel
 import SystemPackage
 
-/// What a walk of a hugetlbfs passed, and what it left out.
+/// What a walk of a hugetlbfs left out.
 struct HugetlbfsWalk: Hashable {
     /// How far it goes: whoever may write there can make any number of files and folders.
     struct Limits: Hashable {
@@ -14,10 +14,6 @@ struct HugetlbfsWalk: Hashable {
         var entries: UInt64 = 2_000_000
     }
 
-    /// Regular files that were handed on.
-    var files: UInt64 = 0
-    /// Folders that were listed, the root among them.
-    var folders: UInt64 = 0
     /// Folders below the deepest that are listed.
     var tooDeep: UInt64 = 0
     /// Folders that could not be listed to their end, files that could not be looked at.
@@ -40,7 +36,6 @@ extension HugetlbfsTree {
     ) throws(KernelFileError) -> HugetlbfsWalk {
         var walk = HugetlbfsWalk()
         var folders: [OpenFolder] = []
-        walk.folders = 1
         defer { for folder in folders { folder.close() } }
         do { folders.append(try OpenFolder(listing: top, prefix: [])) } catch {
             throw KernelFileError("list", path, error)
@@ -62,7 +57,6 @@ extension HugetlbfsTree {
                         walk.tooDeep += 1
                     } else {
                         folders.append(try subfolder(entry, of: folder))
-                        walk.folders += 1
                     }
                 }
             } catch { walk.note(error) }
@@ -70,7 +64,7 @@ extension HugetlbfsTree {
         return walk
     }
 
-    /// Counts what is no folder, and hands on files.
+    /// Hands on what is a file.
     private func isFolder(
         _ entry: OpenFolder.Entry, in folder: OpenFolder, _ walk: inout HugetlbfsWalk,
         _ body: ([UInt8], FileStatus) -> Void
@@ -81,7 +75,6 @@ extension HugetlbfsTree {
             let status = try FileStatus(of: entry.name, in: folder.descriptor)
             // On some names something else is mounted; what is empty cannot have reserved anything.
             if status.device == place.mount.device, status.allocated > 0 || status.length > 0 {
-                walk.files += 1
                 body(folder.prefix + entry.bytes, status)
             }
         // FIFOs, sockets, devices.

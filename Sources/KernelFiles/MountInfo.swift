@@ -14,8 +14,6 @@ struct MountInfo: Hashable {
     /// Where, seen from the root of the process.
     let mountPoint: ForeignText
     let type: ForeignText
-    /// What whoever mounted it named as its source; may be empty.
-    let source: ForeignText
     /// Options of the filesystem, wherever it is mounted. Those without a value have an empty one.
     let superOptions: [ForeignText: ForeignText]
 
@@ -28,7 +26,7 @@ struct MountInfo: Hashable {
         else { throw line.error(expected: Self.shape) }
         (self.id, self.device) = (id, device)
         (root, mountPoint) = (ForeignText(unescaping: front[3]), ForeignText(unescaping: front[4]))
-        (type, source) = (ForeignText(unescaping: back[0]), ForeignText(unescaping: back[1]))
+        type = ForeignText(unescaping: back[0])
         var options: [ForeignText: ForeignText] = [:]
         for option in back[2].split(separator: UInt8(ascii: ",")) {
             let (key, value) = option.halves(at: UInt8(ascii: "=")) ?? (option, [])

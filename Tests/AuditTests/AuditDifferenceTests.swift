@@ -7,12 +7,6 @@ import Testing
 private typealias Machine = InventedMachine
 private let size = Machine.size
 
-private func audit(_ change: (inout Machine) -> Void = { _ in }) -> AuditReport {
-    var machine = Machine()
-    change(&machine)
-    return AuditReport(judging: machine.observation)
-}
-
 private func run(_ words: String..., peak: UInt64 = 0) -> CommandRun {
     var usage = PoolUsage()
     let pool = Pool(node: NodeID(0), size: size)

@@ -5,13 +5,6 @@ import PageModel
 import TestSupport
 import Testing
 
-/// The report on a fixture, taken as a live audit would be.
-func audit(_ tree: FixtureTree, scope: Scope = Scope(), failOn: Severity = .warning) throws -> AuditReport {
-    let machine = try HugetlbMachine(tree.root)
-    let observation = machine.observe { Settling($0, nodes: machine.nodes, host: machine.host).next }
-    return AuditReport(judging: observation, scope: scope, failOn: failOn)
-}
-
 /// A saved machine, the findings that it must make, and where its processes are: node, pages, by process name.
 struct SavedMachine: CustomTestStringConvertible, Sendable {
     let name: String

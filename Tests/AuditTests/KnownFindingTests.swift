@@ -7,12 +7,6 @@ import Testing
 private typealias Machine = InventedMachine
 private let size = Machine.size
 
-private func audit(_ change: (inout Machine) -> Void = { _ in }) -> AuditReport {
-    var machine = Machine()
-    change(&machine)
-    return AuditReport(judging: machine.observation)
-}
-
 /// A cgroup of which programs were refused pages so often.
 private func cgroup(_ path: String, refusals: UInt64) -> HugetlbCgroup {
     var cgroup = HugetlbCgroup(.v2, path: ForeignText(path), folder: ForeignText("/cg\(path)"), size: size)

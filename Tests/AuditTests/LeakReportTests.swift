@@ -9,9 +9,7 @@ private typealias Machine = InventedMachine
 private func report(
     of processes: Set<PID>? = nil, failOn: Severity = .warning, _ change: (inout Machine) -> Void = { _ in }
 ) -> LeakReport {
-    var machine = Machine()
-    change(&machine)
-    return LeakReport(AuditReport(judging: machine.observation), processes: processes, failOn: failOn)
+    LeakReport(audit(change), processes: processes, failOn: failOn)
 }
 
 @Suite struct LeakReportTests {

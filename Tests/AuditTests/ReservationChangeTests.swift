@@ -7,9 +7,7 @@ import Testing
 private typealias Machine = InventedMachine
 
 private func audit(reserved: Int64, _ files: [HugetlbFile]) -> AuditReport {
-    var machine = Machine()
-    (machine.files, machine.reserved) = (files, reserved)
-    return AuditReport(judging: machine.observation)
+    audit { ($0.files, $0.reserved) = (files, reserved) }
 }
 
 /// A segment that nobody has touched or is attached to, in the IPC namespace of that number.

@@ -1,5 +1,6 @@
 import Observations
 import PageModel
+import TestSupport
 import Testing
 
 @testable import Audit
@@ -118,6 +119,14 @@ extension ReservationAccount {
 
     @Test func theRestIsUnexplained() {
         #expect(account(reserved: 9, mappings: [mapping(3, inode: 1, pages: 10, touched: 4)]).unexplained == [size: 3])
+    }
+
+    @Test(arguments: [
+        (1, "1 page of 2 MiB (2 MiB) is reserved by no "), (3, "3 pages of 2 MiB (6 MiB) are reserved by no "),
+    ])
+    func onePageIsAndSomeAreReserved(pages: Int64, start: String) throws {
+        let finding = audit { $0.reserved = pages }.findings.first { $0.id == .reservationUnexplained }
+        #expect(try #require(finding).message.hasPrefix(start))
     }
 
     /// Each private page that only a pin keeps makes the kernel's count too small by one, down below zero.
