@@ -124,8 +124,8 @@ private struct LimitFinding {
             (.reservedLimit, "\(limit(cgroup.reservedLimit)) may be reserved"),
         ]
         if let reservations = cgroup.refusedReservations {
-            evidence.append((.refusals, "\(cgroup.refusals) pages were refused, with SIGBUS"))
-            evidence.append((.refusedReservations, "\(reservations) reservations were refused: mmap failed"))
+            evidence.append((.refusals, "pages refused with SIGBUS: \(cgroup.refusals)"))
+            evidence.append((.refusedReservations, "reservations refused, so that mmap failed: \(reservations)"))
         } else {
             evidence.append(
                 (.refusals, "max \(cgroup.refusals): pages refused with SIGBUS, and calls of mmap that failed"))

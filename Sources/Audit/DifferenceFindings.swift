@@ -88,8 +88,8 @@ struct DifferenceFindings {
         let group = HolderGroup.groups(of: [Holder(file, pages: pages, nodes: nil)])[0]
         return Finding(
             .reservationLeft, .warning, pageSize: file.size, pages: pages,
-            "\(Amount(pages, file.size).are()) reserved by \(group.subject), which no process "
-                + "maps or has open, and never touched",
+            "\(Amount(pages, file.size).are()) reserved by \(group.subject), which no process maps or has open, and never "
+                + "touched",
             evidence: GroupFinding(group, search).evidence, remedy: group.remedy(search))
     }
 
@@ -97,8 +97,8 @@ struct DifferenceFindings {
     private func left(_ pages: UInt64, byOneOf files: [HugetlbFile], _ reservation: Reservation) -> Finding {
         Finding(
             .reservationLeft, .warning, pageSize: reservation.size, pages: pages,
-            "\(Amount(pages, reservation.size).are()) reserved by "
-                + "\(reservation.name.escaped(limit: 80)), which no process maps, and never touched",
+            "\(Amount(pages, reservation.size).are()) reserved by \(reservation.name.escaped(limit: 80)), which no process "
+                + "maps, and never touched",
             evidence: files.prefix(4).map { file in
                 Evidence(
                     .holders, (file.path ?? file.name).escaped,

@@ -43,7 +43,7 @@ struct HolderFindings {
                 "\(Amount(pages, size).are()) reserved by no mapping, file or mount that was seen",
                 evidence: [
                     Evidence(
-                        .ledger, size.folder + "resv_hugepages", "\(global[size]?.reservedHugepages ?? 0) are reserved"),
+                        .ledger, size.folder + "resv_hugepages", "resv is \(global[size]?.reservedHugepages ?? 0)"),
                     Evidence(
                         .holders, "/proc",
                         "mappings, files and mounts account for "
@@ -67,7 +67,7 @@ extension HolderSearch {
             evidence: [
                 Evidence(
                     .holders, "/proc/\(mount.through.map(\.description) ?? "self")/mountinfo",
-                    "min_size is \(mount.minimum) pages")
+                    "min_size is \(Amount(mount.minimum, reservation.size))")
             ],
             remedy: "umount \(mount.through.map { "-N \($0) " } ?? "")\(shellQuoted(mount.folder))  "
                 + "# gives them back; refused while a process uses the mount")

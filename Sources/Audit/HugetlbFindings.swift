@@ -49,7 +49,7 @@ struct HugetlbRowFindings {
         guard let rest = balance.unexplained, rest < 0 else { return nil }
         return Finding(
             .counterMismatch, .error, node: node, pageSize: size, pages: rest.magnitude,
-            "On node \(node), \(Amount(rest.magnitude, size)) more are mapped, held or poisoned than are in use: "
+            "On node \(node), \(Amount(rest.magnitude, size).are(" more")) mapped, held or poisoned than in use: "
                 + "the witnesses contradict each other",
             evidence: [
                 Evidence(.ledger, counter("free_hugepages"), "free is \(balance.counts?.freeHugepages ?? 0)"),

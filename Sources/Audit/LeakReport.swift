@@ -104,7 +104,7 @@ extension Verdict {
         guard let size = finding.pageSize, let pages = finding.pages else { return nil }
         let place = finding.node.map { " on node \($0)" } ?? ""
         return "\(Amount(pages, size))\(place) "
-            + (finding.id == .unexplainedPages ? "without anything that is known to hold them" : "reserved by nobody")
+            + (finding.id == .unexplainedPages ? "that nothing known holds" : "reserved by nobody")
     }
 
     /// Of what is only worth a note, too, nothing is lost.

@@ -95,8 +95,8 @@ struct LedgerFindings {
                 let isUsed = counts.nrHugepages > counts.freeHugepages
                 return Finding(
                     .surplusLingering, .warning, node: pool.node, pageSize: size, pages: counts.surplusHugepages,
-                    "Node \(pool.node) keeps \(Amount(counts.surplusHugepages, size)) of surplus, which are more than "
-                        + "is allowed: the pool was made smaller than what "
+                    "Node \(pool.node) keeps \(Amount(counts.surplusHugepages, size)) of surplus, more than is allowed: the "
+                        + "pool was made smaller than what "
                         + (isUsed ? "is in use" : "was in use; all of them are free"),
                     evidence: [
                         Evidence(.ledger, pool.folder + "surplus_hugepages", "\(counts.surplusHugepages)"),

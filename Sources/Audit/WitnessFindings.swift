@@ -59,7 +59,7 @@ struct WitnessFindings {
         (pass?.walk.disagreements ?? []).sorted { ($0.byBlocks, $0.size) < ($1.byBlocks, $1.size) }.map { found in
             Finding(
                 .nodeMismatch, .error, node: found.byLibnuma, pageSize: found.size, pages: found.pages,
-                "\(Amount(found.pages, found.size)) lie on node \(found.byLibnuma) by libnuma and on node "
+                "\(Amount(found.pages, found.size).are()) on node \(found.byLibnuma) by libnuma and on node "
                     + "\(found.byBlocks) by memory blocks and zones; libnuma was believed",
                 evidence: [
                     Evidence(.libnuma, "numa_move_pages", "node \(found.byLibnuma)"),
@@ -88,11 +88,11 @@ struct WitnessFindings {
         return (pass?.headsWithoutNode ?? [:]).sorted { $0.key < $1.key }.map { size, pages in
             Finding(
                 .counterMismatch, .error, pageSize: size, pages: pages,
-                "\(Amount(pages, size)) lie in memory that no node claims for itself alone: pages of this size are not judged "
+                "\(Amount(pages, size).are()) in memory that no node claims for itself alone: pages of this size are not judged "
                     + "node by node",
                 evidence: [
                     Evidence(.census, "/proc/kpageflags", "\(pages) hugetlb heads"),
-                    Evidence(.census, "/proc/zoneinfo, /sys/devices/system/memory", "none or several nodes claim them"),
+                    Evidence(.census, "/proc/zoneinfo, /sys/devices/system/memory", "no node, or several, claim it"),
                 ],
                 remedy: "Report it with /proc/zoneinfo and the links in /sys/devices/system/node")
         }

@@ -49,8 +49,8 @@ extension HolderSearcher {
         }
         let below = "below \(top.escaped(limit: 80))"
         if walk.isCutOff { leaveOut("files \(below)", path: top, "there are more names than are looked at") }
-        if walk.tooDeep > 0 { leaveOut("files \(below)", path: top, "\(walk.tooDeep) folders lie too deep") }
-        if let refusal = walk.refusal { leaveOut("\(walk.refused) folders \(below)", path: top, "\(refusal)") }
+        if walk.tooDeep > 0 { leaveOut("files \(below)", path: top, "folders that lie too deep: \(walk.tooDeep)") }
+        if let refusal = walk.refusal { leaveOut("\(walk.refused) of the folders \(below)", path: top, "\(refusal)") }
     }
 
     mutating func leaveOut(_ what: String, path: ForeignText, _ reason: String) {

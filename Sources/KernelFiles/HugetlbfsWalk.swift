@@ -52,7 +52,7 @@ extension HugetlbfsTree {
                 walk.entries += 1
                 walk.isCutOff = walk.entries > limits.entries
                 if walk.isCutOff { break }
-                if try isFolder(entry, in: folder, &walk, body) {
+                if try isFolder(entry, in: folder, body) {
                     if folders.count > limits.depth {
                         walk.tooDeep += 1
                     } else {
@@ -66,8 +66,7 @@ extension HugetlbfsTree {
 
     /// Hands on what is a file.
     private func isFolder(
-        _ entry: OpenFolder.Entry, in folder: OpenFolder, _ walk: inout HugetlbfsWalk,
-        _ body: ([UInt8], FileStatus) -> Void
+        _ entry: OpenFolder.Entry, in folder: OpenFolder, _ body: ([UInt8], FileStatus) -> Void
     ) throws(Errno) -> Bool {
         switch Int(entry.type) {
         case Int(DT_DIR): return true

@@ -153,6 +153,8 @@ extension AuditDifference {
         #expect(difference.verdict.level == .findings)
         let nobodys = AuditDifference(from: audit { $0.reserved = 2 }, to: audit { $0.reserved = 7 })
         #expect(nobodys.told == ["reservation-unexplained 5"])
+        let one = AuditDifference(from: audit { $0.reserved = 2 }, to: audit { $0.reserved = 3 }).findings.first
+        #expect(one?.message.hasPrefix("1 page of 2 MiB (2 MiB) more than before is reserved by no ") == true)
     }
 
     /// No leak is read from pools that keep moving, and nothing is called clean either.

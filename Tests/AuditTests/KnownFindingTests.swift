@@ -54,7 +54,7 @@ private func mount(_ process: Int32, minimum: UInt64) -> Observations.HugetlbMou
         let report = audit { ($0.mounts, $0.reserved) = ([mount(7, minimum: 0), mount(9, minimum: 4)], 4) }
         #expect(report.findings.map(\.id) == [.mountReservation])
         #expect(report.findings.first?.remedy.hasPrefix("umount -N 9 /huge ") == true)
-        #expect(report.findings.first?.evidence.first?.says == "min_size is 4 pages")
+        #expect(report.findings.first?.evidence.first?.says == "min_size is 4 pages of 2 MiB (8 MiB)")
         #expect(report.findings.first?.evidence.first?.path == "/proc/9/mountinfo")
     }
 

@@ -110,8 +110,8 @@ extension Live {
         #expect(outcome.errors.hasPrefix("CLEAN: "))
     }
 
-    /// Ctrl-C of the terminal reaches the command once, and not us. Without `exec` a shell would stand between: $SHELL or, where
-    /// that is not set, /bin/sh; and dash ends by the signal itself, with 130.
+    /// Ctrl-C of the terminal reaches the command once, and not us. Without `exec` a shell would stand between: $SHELL or,
+    /// where that is not set, /bin/sh; and dash ends by the signal itself, with 130.
     @Test static func theTerminalIsTheCommands() throws {
         let script = try WaitingScript("test -t 0 && test -t 1 && tty > terminal; trap 'exit 9' INT")
         let outcome = try signalledShell(

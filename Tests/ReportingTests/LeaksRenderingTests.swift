@@ -47,8 +47,8 @@ private func report(named bytes: [UInt8]) -> LeakReport {
         #expect(
             text.hasPrefix(
                 """
-                FINDINGS: 10 MiB in 1 file and 1 memfd, mapped by nobody; 1 page of 2 MiB (2 MiB) on node 0 without \
-                anything that is known to hold them.
+                FINDINGS: 10 MiB in 1 file and 1 memfd, mapped by nobody; 1 page of 2 MiB (2 MiB) on node 0 that \
+                nothing known holds.
 
                 warning memfd-unmapped: plain: 6 MiB, no mapper, open in process 7
                   node 0: 3 x 2 MiB; since 1970-01-01T00:00:00Z, made by plain
