@@ -44,3 +44,8 @@ void spawn(void (*work)(void)) {
     }
     close(done[0]);
 }
+
+// --children of them.
+void spawnChildren(void (*work)(void)) {
+    for (int i = 0; i < options.children; i++) spawn(work);
+}

@@ -21,6 +21,23 @@ void mapMemfd(void) {
     writePages(options.touch);
 }
 
+// The last page stays behind the descriptor.
+void mapMemfdTwice(void) {
+    mapMemfd();
+    unmap();
+    length -= options.size;
+    for (int i = 0; i < 2; i++) {
+        map(NULL, MAP_SHARED);
+        writePages(length / options.size);
+    }
+}
+
+void mapFilePrivately(void) {
+    createFile();
+    map(NULL, MAP_PRIVATE);
+    writePages(options.touch);
+}
+
 // Two kinds of pages under one private mapping: the file's own, read, and copies of the first half, written.
 void mapCopyOnWrite(void) {
     mapFile();
@@ -36,10 +53,24 @@ void mapSparse(void) {
     for (size_t i = 0; i < options.touch; i++) *(volatile char *)(address + 2 * i * options.size) = 1;
 }
 
-void unmapSecondHalf(void) {
-    size_t first = options.pages / 2 * options.size;
-    if (munmap(address + first, length - first)) fail("munmap");
-    length = first;
+// The first half is promised to the mapping, the second is in the file.
+void mapAndAllocateHalf(void) {
+    size_t end = length, half = length / options.size / 2 * options.size;
+    createFile();
+    length = half;
+    map(NULL, MAP_SHARED);
+    allocate(0, half, end);
+}
+
+void allocateBeyondEnd(void) {
+    createFile();
+    if (ftruncate(file, (off_t)options.size)) fail("ftruncate");
+    allocate(FALLOC_FL_KEEP_SIZE, 0, length);
+}
+
+void unmapAndClose(void) {
+    unmap();
+    closeFile();
 }
 
 void unmapAndSeal(void) {
@@ -68,10 +99,16 @@ void mapAndHand(void) {
     spawn(keepDescriptor);
 }
 
-void leaveToChild(void) {
+// Not the file's end: somebody else has it.
+void abandonFile(void) {
     unmap();
     unlinkFile();
     closeFile();
+}
+
+void mapMemfdAndFork(void) {
+    mapMemfd();
+    spawnChildren(unmap);
 }
 
 static volatile bool threadHasFile;

@@ -10,15 +10,44 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-enum { hugeShift = 26, maxChildren = 64, maxNodes = 1024, pmdTableSpan = 1 << 30 };
+enum { hugeShift = 26, giantShift = 30, maxChildren = 64, maxNodes = 1024, maxListed = 64, maxSteps = 3 };
+
+// A list of nodes as an option has it, in its order.
+struct nodes {
+    size_t count;
+    int at[maxListed];
+};
 
 extern struct options {
     size_t size, pages, touch;
-    int node;  // −1: wherever the kernel likes
-    uid_t uid; // who makes files
+    struct nodes nodes;  // none: wherever the kernel likes
+    int policy;          // MPOL_… for them
+    size_t runs;         // of --spread
+    struct run {
+        int node;
+        size_t pages;
+    } spread[maxListed];
+    struct nodes giants;
+    size_t poison;  // SIZE_MAX: no page
+    bool noReserve;
+    uid_t uid;  // who makes files
     const char *path, *name;
     int children;
 } options;
+
+struct kind {
+    const char *name;
+    void (*setUp)(void);
+    void (*steps[maxSteps])(void);  // what `step` does, in turn
+    void (*untilInput)(void);       // done again and again while no order waits
+    size_t span;                    // bytes to map, where it is not for --pages to say
+    size_t stride;                  // touches one page of so many, where that is not each
+    bool repeats;                   // its one step may be made again and again
+    bool leaderEnds;                // the main thread ends first, and another does all
+    bool needsPath, needsGiants, needsRoute;
+};
+extern const struct kind kinds[];
+extern const size_t kindCount;
 
 // What was made and must be undone, or is told on the ready line.
 extern pid_t owner;
@@ -32,7 +61,11 @@ extern int childCount;
 // A page that children share with the owner: what they have to tell.
 extern struct told {
     int segment;
+    volatile pid_t orphan;
 } *told;
+
+// arguments.c
+const struct kind *parse(int count, char **arguments);
 
 // undo.c
 void undo(void);
@@ -47,52 +80,93 @@ bool canMap(void *where, int flags);
 void map(void *where, int flags);
 void writePages(size_t count);
 void readPages(size_t count);
+void poisonPage(void);
 void unmap(void);
-void bindToNode(void);
+void unmapSecondHalf(void);
 void createFile(void);
 void unlinkFile(void);
 void closeFile(void);
 void createMemfd(void);
+
+// placement.c
+void place(void);
+void placeOnNode(char *start, size_t bytes, int node);
+void allocate(int mode, size_t from, size_t to);
+void mapToMove(void);
+void moveOn(void);
+void keepMoving(void);
 
 // children.c
 void dieWithParent(pid_t parent);
 _Noreturn void waitToBeKilled(void);
 pid_t forkChild(void);
 void spawn(void (*work)(void));
+void spawnChildren(void (*work)(void));
 
 // mappings.c
 void mapPrivate(void);
 void mapNoReserve(void);
 void mapShared(void);
+void mapPmdShared(void);
+void mapBothSizes(void);
+void mapTransparent(void);
+void mapAndUnmapHalf(void);
+void mapAndMove(void);
+void mapAndSplit(void);
+void splitMapping(void);
+void mapAndProtect(void);
+void mapSharedAndForget(void);
+void mapPrivateAndForget(void);
+
+// forks.c
 void mapPrivateAndFork(void);
 void mapSharedAndFork(void);
 void mapSharedTouchedByTheDead(void);
-void mapPmdShared(void);
-void mapUnderZombie(void);
 void mapAndShareMemory(void);
-void mapTransparent(void);
+void mapCopiedByChild(void);
+void mapSplitByChild(void);
+void mapInOrphan(void);
+
+// segments.c
 void attachSegment(void);
+void attachOddSegment(void);
+void attachOrdinarySegment(void);
+void attachRemovedSegment(void);
 void detachSegment(void);
 
 // files.c
 void mapFile(void);
+void mapFilePrivately(void);
 void mapMemfd(void);
+void mapMemfdTwice(void);
 void mapCopyOnWrite(void);
 void mapSparse(void);
-void unmapSecondHalf(void);
+void mapAndAllocateHalf(void);
+void allocateBeyondEnd(void);
+void unmapAndClose(void);
 void unmapAndSeal(void);
 void unmapAndKeepReadOnly(void);
+void abandonFile(void);
 void mapAndHand(void);
-void leaveToChild(void);
+void mapMemfdAndFork(void);
 void mapInThread(void);
 void detachMount(void);
 
 // pins.c
 void mapAndSend(void);
-void leaveToSocket(void);
+void mapAndSendToNobody(void);
+void leaveToConnection(void);
+void splicePrivate(void);
+void spliceShared(void);
+
+// rings.c
 void registerPrivate(void);
 void registerShared(void);
-void spliceToPipe(void);
+void registerFile(void);
+void registerMiddle(void);
+void registerAndFork(void);
+void registerDescriptor(void);
+void replaceByOrdinary(void);
 
 // namespaces.c
 void leaveFileInMountNamespace(void);
@@ -101,6 +175,8 @@ void leaveSegmentInIPCNamespace(void);
 // motion.c
 void beginExitRace(void);
 void keepExitRace(void);
+void beginForkStorm(void);
+void keepForkStorm(void);
 void faultAndUnmap(void);
 void keepFaulting(void);
 void beginChurn(void);

@@ -1,12 +1,7 @@
-// Kinds whose memory has no file that a program named: private, anonymous shared, System V, transparent.
+// Kinds of one process whose memory has no file that a program named: private, anonymous shared, transparent.
 #include "holder.h"
 
-#include <fcntl.h>
-#include <sched.h>
-#include <signal.h>
 #include <sys/mman.h>
-#include <sys/shm.h>
-#include <sys/wait.h>
 
 void mapPrivate(void) {
     map(NULL, privateFlags());
@@ -14,40 +9,13 @@ void mapPrivate(void) {
 }
 
 void mapNoReserve(void) {
-    map(NULL, privateFlags() | MAP_NORESERVE);
-    writePages(options.touch);
+    options.noReserve = true;
+    mapPrivate();
 }
 
 void mapShared(void) {
     map(NULL, sharedFlags());
     writePages(options.touch);
-}
-
-void mapPrivateAndFork(void) {
-    mapPrivate();
-    for (int i = 0; i < options.children; i++) spawn(NULL);
-}
-
-static void touchInChild(void) { writePages(options.touch); }
-
-void mapSharedAndFork(void) {
-    mapShared();
-    for (int i = 0; i < options.children; i++) spawn(touchInChild);
-}
-
-// The pages stay with the memory, and no page table leads to them any more: those of the owner never did.
-void mapSharedTouchedByTheDead(void) {
-    map(NULL, sharedFlags());
-    pid_t child = forkChild();
-    if (child == 0) {
-        writePages(options.touch);
-        _exit(0);
-    }
-    int status;
-    waitpid(child, &status, 0);
-    if (status == 0) return;
-    errno = ENOMEM;
-    fail("touch pages in a child");
 }
 
 // The kernel shares one page table between processes that map the same whole 1 GiB of a file at a 1 GiB boundary.
@@ -68,60 +36,72 @@ void mapPmdShared(void) {
     spawn(joinPmdTable);
 }
 
-static void waitForLeaderToEnd(void) {
-    char stat[256] = "";
-    do {
-        usleep(1000);
-        int descriptor = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
-        if (descriptor < 0 || read(descriptor, stat, sizeof stat - 1) < 0) fail("read /proc/self/stat");
-        close(descriptor);
-    } while (strncmp(strrchr(stat, ')'), ") Z", 3) != 0);
-}
-
-void mapUnderZombie(void) {
-    thread = gettid();
-    waitForLeaderToEnd();
-    mapPrivate();
-}
-
-static volatile bool sharerWaits;
-
-static int waitAsSharer(void *unused) {
-    (void)unused;
-    dieWithParent(owner);
-    sharerWaits = true;
-    waitToBeKilled();
-}
-
-// Not vfork itself, which would stop the parent: the same sharing of one address space by two processes.
-void mapAndShareMemory(void) {
-    static char stack[64 << 10] __attribute__((aligned(16)));
-    mapPrivate();
-    pid_t child = clone(waitAsSharer, stack + sizeof stack, CLONE_VM | SIGCHLD, NULL);
-    if (child < 0) fail("clone");
-    children[childCount++] = child;
-    while (!sharerWaits) usleep(1000);
-}
-
-void attachSegment(void) {
-    segment = shmget(IPC_PRIVATE, length, IPC_CREAT | SHM_HUGETLB | sizeFlag() | 0600);
-    if (segment < 0) fail("shmget");
-    address = shmat(segment, NULL, 0);
-    if (address == (void *)-1) fail("shmat");
-    bindToNode();
-    writePages(options.touch);
-}
-
-void detachSegment(void) {
-    if (shmdt(address)) fail("shmdt");
-}
-
 void mapTransparent(void) {
     size_t wanted = length;
     length += options.size;  // room to begin at a page's boundary
     map(NULL, MAP_PRIVATE | MAP_ANONYMOUS);
     address += -(uintptr_t)address % options.size;
     length = wanted;
+    place();  // again, from that boundary on
     if (madvise(address, length, MADV_HUGEPAGE)) fail("madvise(MADV_HUGEPAGE)");
     writePages(options.touch);
+}
+
+static void mapGiant(int node) {
+    const size_t giant = 1UL << giantShift;
+    const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | giantShift << hugeShift;
+    char *page = mmap(NULL, giant, PROT_READ | PROT_WRITE, flags, -1, 0);
+    if (page == MAP_FAILED) fail("mmap a page of 1 GiB");
+    placeOnNode(page, giant, node);
+    *(volatile char *)page = 1;
+}
+
+void mapBothSizes(void) {
+    mapPrivate();
+    for (size_t i = 0; i < options.giants.count; i++) mapGiant(options.giants.at[i]);
+}
+
+// MARK: - Changed once it was touched
+
+void mapAndUnmapHalf(void) {
+    mapPrivate();
+    unmapSecondHalf();
+}
+
+void mapAndMove(void) {
+    mapPrivate();
+    char *room = mmap(NULL, length + options.size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (room == MAP_FAILED) fail("mmap");
+    room += -(uintptr_t)room % options.size;
+    if (mremap(address, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, room) == MAP_FAILED) fail("mremap");
+    address = room;
+}
+
+void mapAndSplit(void) {
+    mapPrivate();
+    splitMapping();
+}
+
+void splitMapping(void) {
+    char *middle = address + length / options.size / 2 * options.size;
+    if (mprotect(middle, options.size, PROT_READ)) fail("mprotect");
+}
+
+void mapAndProtect(void) {
+    mapPrivate();
+    if (mprotect(address, length, PROT_NONE)) fail("mprotect");
+}
+
+static void forget(size_t bytes) {
+    if (madvise(address, bytes, MADV_DONTNEED)) fail("madvise(MADV_DONTNEED)");
+}
+
+void mapSharedAndForget(void) {
+    mapShared();
+    forget(length);
+}
+
+void mapPrivateAndForget(void) {
+    mapPrivate();
+    forget(length - options.size);
 }

@@ -3,9 +3,8 @@
 
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <linux/mempolicy.h>
+#include <signal.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <sys/vfs.h>
 
 // The page size as mmap, memfd_create and shmget all take it: its base-2 logarithm in bits 26–31.
@@ -15,17 +14,11 @@ int privateFlags(void) { return MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | size
 
 int sharedFlags(void) { return MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB | sizeFlag(); }
 
-void bindToNode(void) {
-    if (options.node < 0) return;
-    unsigned long mask[maxNodes / 64] = {0};
-    mask[options.node / 64] = 1UL << options.node % 64;
-    if (syscall(SYS_mbind, address, length, MPOL_BIND, mask, maxNodes + 1, 0)) fail("mbind");
-}
-
 bool canMap(void *where, int flags) {
+    if (options.noReserve) flags |= MAP_NORESERVE;
     address = mmap(where, length, PROT_READ | PROT_WRITE, flags, file, 0);
     if (address == MAP_FAILED) return false;
-    bindToNode();
+    place();
     return true;
 }
 
@@ -41,8 +34,21 @@ void readPages(size_t count) {
     for (size_t i = 0; i < count; i++) (void)*(volatile char *)(address + i * options.size);
 }
 
+// Whatever the kernel says of it, by SIGBUS too, the process and the rest of its pages stay.
+void poisonPage(void) {
+    signal(SIGBUS, SIG_IGN);
+    char *page = address + options.poison * options.size;
+    if (madvise(page, (size_t)sysconf(_SC_PAGESIZE), MADV_HWPOISON)) fail("madvise(MADV_HWPOISON)");
+}
+
 void unmap(void) {
     if (munmap(address, length)) fail("munmap");
+}
+
+void unmapSecondHalf(void) {
+    size_t first = length / options.size / 2 * options.size;
+    if (munmap(address + first, length - first)) fail("munmap");
+    length = first;
 }
 
 void createFile(void) {

@@ -6,14 +6,16 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
-// One round: children that map, touch a page and end. False where one did not get its page.
-static bool raceWithExits(void) {
+static unsigned dice(unsigned sides) { return (unsigned)random() % sides; }
+
+// One round: children that do `work` and end. False where one did not get its pages.
+static bool sendRound(void (*work)(void)) {
     bool allGotPages = true;
     for (int i = 0; i < options.children; i++) {
         pid_t child = forkChild();
         if (child == 0) {
             close(STDERR_FILENO);  // its exit status says enough, again and again
-            mapPrivate();
+            work();
             _exit(0);
         }
         children[childCount++] = child;
@@ -27,15 +29,37 @@ static bool raceWithExits(void) {
     return allGotPages;
 }
 
-void beginExitRace(void) {
-    options.touch = 1;
-    if (!raceWithExits()) {
-        errno = ENOMEM;
-        fail("map in a child");
-    }
+static void sendFirstRound(void (*work)(void)) {
+    if (sendRound(work)) return;
+    errno = ENOMEM;
+    fail("get pages in a child");
 }
 
-void keepExitRace(void) { raceWithExits(); }
+void beginExitRace(void) {
+    options.touch = 1;
+    sendFirstRound(mapPrivate);
+}
+
+void keepExitRace(void) { sendRound(mapPrivate); }
+
+static char *sharedPages;
+
+// Copies of private pages, and the shared ones themselves.
+static void writeToSome(void) {
+    srandom((unsigned)getpid());
+    writePages(dice((unsigned)options.touch + 1));
+    address = sharedPages;
+    writePages(dice((unsigned)options.touch + 1));
+}
+
+void beginForkStorm(void) {
+    mapShared();
+    sharedPages = address;
+    mapPrivate();
+    sendFirstRound(writeToSome);
+}
+
+void keepForkStorm(void) { sendRound(writeToSome); }
 
 void faultAndUnmap(void) {
     mapPrivate();
@@ -50,8 +74,6 @@ void keepFaulting(void) {
 }
 
 // MARK: - Churn
-
-static unsigned dice(unsigned sides) { return (unsigned)random() % sides; }
 
 // No page was to be had for a copy on write; the owner sends another child.
 static void endQuietly(int signal) {

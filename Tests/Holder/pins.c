@@ -1,12 +1,10 @@
-// Kinds whose pages only the kernel keeps: under way over a socket, registered with io_uring, in a pipe.
+// Kinds whose pages only a socket or a pipe keeps.
 #include "holder.h"
 
 #include <fcntl.h>
-#include <linux/io_uring.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 
 static int sockets[2];  // to write to, to read from
 
@@ -29,44 +27,47 @@ void mapAndSend(void) {
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets)) fail("socketpair");
     spawn(keepReceiver);
     close(sockets[1]);
-    createMemfd();
-    map(NULL, MAP_SHARED);
-    writePages(options.touch);
+    mapMemfd();
     sendFile();
 }
 
-void leaveToSocket(void) {
-    unmap();
-    closeFile();
+// Nobody accepts the connection; the kernel chooses the name that it is made to.
+void mapAndSendToNobody(void) {
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    socklen_t size = sizeof name.sun_family;
+    int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockets[0] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (bind(listener, (struct sockaddr *)&name, size) || listen(listener, 1)) fail("listen");
+    size = sizeof name;
+    if (getsockname(listener, (struct sockaddr *)&name, &size)) fail("getsockname");
+    if (connect(sockets[0], (struct sockaddr *)&name, size)) fail("connect");
+    mapMemfd();
+    sendFile();
 }
 
-static void registerBuffer(void) {
-    struct io_uring_params parameters = {0};
-    struct iovec buffer = {.iov_base = address, .iov_len = options.touch * options.size};
-    int ring = (int)syscall(SYS_io_uring_setup, 1, &parameters);
-    if (ring < 0) fail("io_uring_setup");
-    if (syscall(SYS_io_uring_register, ring, IORING_REGISTER_BUFFERS, &buffer, 1)) fail("IORING_REGISTER_BUFFERS");
-}
-
-void registerPrivate(void) {
-    mapPrivate();
-    registerBuffer();
-}
-
-void registerShared(void) {
-    mapShared();
-    registerBuffer();
+void leaveToConnection(void) {
+    unmapAndClose();
+    close(sockets[0]);
 }
 
 // The first base page of each huge page goes into the pipe, not copied but by reference: each keeps its whole huge page.
-void spliceToPipe(void) {
+static void spliceToPipe(void) {
     const long basePage = sysconf(_SC_PAGESIZE);
     int ends[2];
-    mapPrivate();
     if (pipe2(ends, O_CLOEXEC)) fail("pipe");
     if (fcntl(ends[1], F_SETPIPE_SZ, (int)options.touch * basePage) < 0) fail("F_SETPIPE_SZ");
     for (size_t i = 0; i < options.touch; i++) {
         struct iovec start = {.iov_base = address + i * options.size, .iov_len = (size_t)basePage};
         if (vmsplice(ends[1], &start, 1, 0) != basePage) fail("vmsplice");
     }
+}
+
+void splicePrivate(void) {
+    mapPrivate();
+    spliceToPipe();
+}
+
+void spliceShared(void) {
+    mapShared();
+    spliceToPipe();
 }
