@@ -150,7 +150,8 @@ static void settleLength(const struct kind *kind) {
     if (options.touch == SIZE_MAX) options.touch = options.pages / stride;
     length = kind->span ? kind->span : options.pages * options.size;
     if (stride * options.touch * options.size > length) refuse("--touch is more than is mapped");
-    if (options.poison != SIZE_MAX && options.poison >= length / options.size) refuse("--poison is beyond the last page");
+    size_t mapped = length / options.size;
+    if (options.poison != SIZE_MAX && options.poison >= mapped) refuse("--poison is beyond what is mapped");
 }
 
 const struct kind *parse(int count, char **arguments) {

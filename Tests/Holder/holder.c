@@ -9,16 +9,17 @@
 //         apply; `childshmid` is of the child's IPC namespace.
 // Input:  `step` makes the kind's next change and answers `stepped`; `quit` or the end of input undoes everything.
 // Exit:   0; 2 wrong use; 3 the state cannot be had here, with `cannot: WHAT: WHY` on stderr (a test skips with it).
-// However it ends, children die with it and its file and segment are removed; only SIGKILL leaves file and segment. Mounts
-// are the test's to undo, but for those in a namespace of a child, which end with it; and so is the size of the pool.
+// However it ends, children die with it and its file and segment are removed; only SIGKILL leaves file and segment.
+// Mounts are the test's to undo, but for those in a namespace of a child, which end with it; and so is the size of the
+// pool.
 //
-// A mapping is --pages long (4) and reserves them, but for --noreserve; --touch of them (all) are written. --path is a file
-// to be made on a hugetlbfs mount whose page size is --size (2 MiB); of `mountns` it is a folder.
+// A mapping is --pages long (4) and reserves them, but for --noreserve; --touch of them (all) are written. --path is a
+// file to be made on a hugetlbfs mount whose page size is --size (2 MiB); of `mountns` it is a folder.
 //
 // Pages come from --node, if it is given: --policy bind (from nowhere else), interleave, or preferred (the first). With
-// `--spread 1:2,2:3`, instead of --node and --pages, two pages are bound to node 1 and the next three to node 2. --giants
-// are the nodes of `sizes`. --poison N ends the setting up with a hardware error in page N (the first is 0) of what is
-// mapped at `address`: MADV_HWPOISON, for which the kernel must be one with memory failure; the page is lost until it boots.
+// `--spread 1:2,2:3`, instead of --node and --pages, two pages are bound to node 1 and the next three to node 2.
+// --giants are the nodes of `sizes`. --poison N ends the setting up with a hardware error in page N (the first is 0) of
+// what is mapped at `address`: MADV_HWPOISON, for kernels with memory failure; the page is lost until they boot again.
 #include "holder.h"
 
 #include <fcntl.h>

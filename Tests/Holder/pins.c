@@ -50,7 +50,7 @@ void leaveToConnection(void) {
     close(sockets[0]);
 }
 
-// The first base page of each huge page goes into the pipe, not copied but by reference: each keeps its whole huge page.
+// The first base page of each huge page goes into the pipe, not copied but by reference, and keeps the whole page.
 static void spliceToPipe(void) {
     const long basePage = sysconf(_SC_PAGESIZE);
     int ends[2];
