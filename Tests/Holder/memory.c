@@ -34,11 +34,14 @@ void readPages(size_t count) {
     for (size_t i = 0; i < count; i++) (void)*(volatile char *)(address + i * options.size);
 }
 
-// Whatever the kernel says of it, by SIGBUS too, the process and the rest of its pages stay.
+static void stay(int signal) { (void)signal; }
+
+// The kernel may tell the one that asked for it by SIGBUS.
 void poisonPage(void) {
-    signal(SIGBUS, SIG_IGN);
     char *page = address + options.poison * options.size;
+    void (*usual)(int) = signal(SIGBUS, stay);
     if (madvise(page, (size_t)sysconf(_SC_PAGESIZE), MADV_HWPOISON)) fail("madvise(MADV_HWPOISON)");
+    signal(SIGBUS, usual);
 }
 
 void unmap(void) {

@@ -61,8 +61,11 @@ static void allocatePart(size_t from, size_t to, const struct policy *policy) {
 // The policy must be the thread's: hugetlbfs keeps none for a file.
 void allocate(int mode, size_t from, size_t to) {
     allocationMode = mode;
-    if (options.nodes.count || options.runs) forEachPlaced(from, to, allocatePart);
-    else allocatePart(from, to, NULL);
+    if (!options.nodes.count && !options.runs) {
+        allocatePart(from, to, NULL);
+        return;
+    }
+    forEachPlaced(from, to, allocatePart);
     if (syscall(SYS_set_mempolicy, MPOL_DEFAULT, NULL, 0)) fail("set_mempolicy");
 }
 
