@@ -116,7 +116,7 @@ const struct kind kinds[] = {
     {.name = "iouring-middle", .setUp = registerMiddle, .steps = {unmap}},
     // The same, but only the second half is unmapped (1).
     {.name = "iouring-half", .setUp = registerPrivate, .steps = {unmapSecondHalf}},
-    // The same, and --children have the mapping and the ring by fork.
+    // The same, and --children have the ring by fork, and the mapping with copies of the pages (the pages: Linux 5.11).
     {.name = "iouring-fork", .setUp = registerAndFork, .steps = {unmap}},
     // The same, and ordinary memory is mapped (1) in the place of the pages.
     {.name = "iouring-remapped", .setUp = registerPrivate, .steps = {replaceByOrdinary}},
