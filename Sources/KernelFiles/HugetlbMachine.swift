@@ -115,9 +115,16 @@ public struct HugetlbMachine: Sendable {
         var unread = unread
         let counted = sizes.filter { passes.last?.after.canHavePages(of: $0) ?? false }
         let cgroups = root.hugetlbCgroups(sizes: counted, unread: &unread)
+        let requests = root.poolRequests(release: host.release, unread: &unread)
+        var freeBlocks: [NodeID: FreeBlock] = [:]
+        if !requests.isEmpty {
+            unread.collect(.configuration, "the largest free blocks of memory") { () throws(KernelFileError) in
+                freeBlocks = try root.freeBlocks(base: base)
+            }
+        }
         var observation = MachineObservation(
             host: host, takenAt: started, durationSeconds: secondsIn, nodes: nodes, passes: passes, unread: unread)
-        observation.cgroups = cgroups
+        (observation.cgroups, observation.requests, observation.freeBlocks) = (cgroups, requests, freeBlocks)
         return observation
     }
 

@@ -74,6 +74,10 @@ public struct MachineObservation: Hashable, Sendable {
     public var passes: [HugetlbPass]
     /// Those in which huge pages are reserved under a limit, or some were refused.
     public var cgroups: [HugetlbCgroup] = []
+    /// What was asked of the pools, in the order in which a starting machine comes to it.
+    public var requests: [PoolRequest] = []
+    /// Empty where nothing was asked of the pools. A node of which it is not known is missing.
+    public var freeBlocks: [NodeID: FreeBlock] = [:]
     public var unread: [Unread]
 
     public init(

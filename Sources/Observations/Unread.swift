@@ -8,6 +8,7 @@ public struct Unread: Hashable, Sendable {
         case pageTables
         case holders
         case cgroups
+        case configuration
         public static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
     }
     public var subject: Subject
