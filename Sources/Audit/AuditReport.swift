@@ -75,6 +75,11 @@ public struct AuditReport: Hashable, Sendable {
                     pinned: rows.reduce(into: [:]) { $0[$1.pool.size, default: 0] &+= $1.keptByKernel },
                     movingSizes: sizes
                 ).findings
+            found +=
+                PoolRequestFindings(
+                    requests: observation.requests, ledger: ledger, nodes: observation.nodes,
+                    freeBlocks: observation.freeBlocks, movingSizes: sizes
+                ).findings
         }
         found += CgroupFindings(observation.cgroups).findings
 

@@ -25,6 +25,8 @@ public struct Evidence: Hashable, Sendable {
         case libnuma
         /// Descriptors, mounts and segments that lead to pages which nobody maps.
         case holders
+        /// What the machine was asked for: the kernel's command line, settings, units.
+        case configuration
         /// What the audit itself did or could not do.
         case audit
     }
@@ -57,6 +59,7 @@ public struct Finding: Hashable, Sendable {
         case partialView = "partial-view"
         case partlyMapped = "partly-mapped"
         case poisonedPage = "poisoned-page"
+        case poolShortfall = "pool-shortfall"
         case processRemains = "process-remains"
         case reservationLeft = "reservation-left"
         case reservationUnderflow = "reservation-underflow"

@@ -9,7 +9,7 @@ import Testing
 /// Every text format that has a parser: what a kernel writes, the pure parser, and the reader of the file.
 private enum TextFormat: String, CaseIterable, Sendable {
     case meminfo, nodeMeminfo, vmstat, zoneinfo, cpulist, distance, count, reservation, demoteSize, blockSize, status
-    case maps, numaMaps, mountinfo, smaps, descriptorInfo, segments
+    case maps, numaMaps, mountinfo, smaps, descriptorInfo, segments, buddyinfo
 
     var sample: [UInt8] {
         let text =
@@ -48,6 +48,8 @@ private enum TextFormat: String, CaseIterable, Sendable {
             case .segments:
                 "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid  rss\n"
                     + "-847269989 1 600 6291456 20090 20090 1 0 0 0 0 1795272284 0 1795272284 2147483648 0\n"
+            case .buddyinfo:
+                "Node 0, zone      DMA      0      0      1      3 \nNode 1, zone   Normal      7      5      2      0 \n"
             }
         return bytes(text)
     }
@@ -76,6 +78,7 @@ private enum TextFormat: String, CaseIterable, Sendable {
                     _ = segment.hugePages(of: .fourKiB, base: .fourKiB, release: KernelRelease(6, 18))
                 }
             }
+        case .buddyinfo: _ = try Buddyinfo(parsing: content, base: .fourKiB)
         }
     }
 
@@ -100,6 +103,7 @@ private enum TextFormat: String, CaseIterable, Sendable {
         case .smaps: "proc/7/smaps"
         case .descriptorInfo: "proc/7/fdinfo/3"
         case .segments: "proc/sysvipc/shm"
+        case .buddyinfo: "proc/buddyinfo"
         }
     }
 
@@ -121,6 +125,7 @@ private enum TextFormat: String, CaseIterable, Sendable {
         case .smaps: _ = try root.noReserveMappings(of: "7", among: [0x40_0000, 0x7fac_4040_0000])
         case .descriptorInfo: _ = try root.descriptorInfo(of: 3, of: "7")
         case .segments: try root.sharedMemorySegments { _ in }
+        case .buddyinfo: _ = try root.freeBlocks(base: .fourKiB)
         }
     }
 }

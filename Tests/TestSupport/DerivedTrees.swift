@@ -93,6 +93,16 @@ extension FixtureTree {
         }
     }
 
+    /// `gigantic-6.1`, which has 1 + 2 pages of 1 GiB, started with a command line that asks for 3 + 5.
+    public static func shortfall() throws -> FixtureTree {
+        try FixtureTree("gigantic-6.1") { parts in
+            let line = "quiet hugepagesz=1G hugepages=0:3,1:5 hugepagesz=2M hugepages=16\n"
+            let blocks = "Node 0, zone Normal 0 1 0 1 0 0 0 0 0 0 9\nNode 1, zone Normal 1 0 0 0 0 0 0 2 0 0 0\n"
+            parts.append(Part(kind: .text, path: "proc/cmdline", body: line))
+            parts.append(Part(kind: .text, path: "proc/buddyinfo", body: blocks))
+        }
+    }
+
     /// Words in the form of a fixture with each value changed.
     private static func editedWords(_ body: String, _ edit: (UInt64) -> UInt64) -> String {
         body.split(separator: "\n").filter { !$0.hasPrefix("#") }.map { line in

@@ -17,6 +17,12 @@ public struct InventedMachine {
     /// Those that map pages, as their placements say.
     public var processes: [HugetlbProcess] = []
     public var reserved: Int64 = 0
+    public var requests: [PoolRequest] = []
+    /// On each node, from node 0 on; missing nodes have none.
+    public var surplus: [UInt64] = []
+    public var freeBlocks: [NodeID: FreeBlock] = [:]
+    /// On each node. Unit: bytes.
+    public var freeBytes: UInt64 = 0
     /// Files were left alone.
     public var isPassive = false
     public var unread: [Unread] = []
@@ -72,11 +78,11 @@ public struct InventedMachine {
             takenAt: 1_800_000_000, durationSeconds: 1.25,
             nodes: (0..<nodes).map { node in
                 NodeObservation(
-                    id: NodeID(node), memoryBytes: 1 << 30, freeBytes: 0, cpus: [node],
+                    id: NodeID(node), memoryBytes: 1 << 30, freeBytes: freeBytes, cpus: [node],
                     distances: (0..<nodes).map { $0 == node ? 10 : 20 })
             },
             passes: (0..<3).map(pass), unread: unread)
-        observation.cgroups = cgroups
+        (observation.cgroups, observation.requests, observation.freeBlocks) = (cgroups, requests, freeBlocks)
         return observation
     }
 
@@ -107,10 +113,13 @@ public struct InventedMachine {
             let moving = isMoving && node == 0 ? UInt64(number) : 0
             let used =
                 Self.sum(of: placements, on: node) + moving + (node < nameless.count ? nameless[node] : 0)
-            let counts = NodeHugepages(nrHugepages: 100, freeHugepages: 100 - used, surplusHugepages: 0)
+            let counts = NodeHugepages(
+                nrHugepages: 100, freeHugepages: 100 - used,
+                surplusHugepages: node < surplus.count ? surplus[node] : 0)
             ledger.nodes[Pool(node: NodeID(node), size: Self.size)] = counts
             sum.nrHugepages += counts.nrHugepages
             sum.freeHugepages += counts.freeHugepages
+            sum.surplusHugepages += counts.surplusHugepages
         }
         ledger.global[Self.size] = GlobalHugepages(counts: sum, reservedHugepages: reserved)
         return ledger
