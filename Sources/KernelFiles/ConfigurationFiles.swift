@@ -29,8 +29,10 @@ extension KernelRoot {
         return found
     }
 
-    /// Hands over the content of a file that mentions huge pages. What cannot be read is noted.
-    /// - Parameter most: a longer file is none that is meant. Unit: bytes.
+    /// Hands over the content of a file that is there. What cannot be read is noted.
+    /// - Parameters:
+    ///   - most: a longer file is none that is meant. Unit: bytes.
+    ///   - mentions: only where it mentions huge pages.
     func configuration(
         _ relative: String, most: UInt64 = 1 << 24, mentions: Bool = true, unread: inout [Unread],
         _ body: ([UInt8]) throws(FormatError) -> Void

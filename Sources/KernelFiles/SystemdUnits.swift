@@ -1,11 +1,14 @@
 import Observations
 
-/// The services that systemd starts by itself: those that a target wants or requires by a link.
+/// The services that systemd starts by itself: those that a target wants or requires by a link. Conditions, and branches of
+/// their scripts, are not judged: the last number that is spelt out for a pool counts.
 /// Source: systemd.unit(5), "Unit File Load Path" and `NAME.wants/`.
 struct SystemdUnits {
     private static let folders = ["etc", "run", "usr/local/lib", "usr/lib"].map { "\($0)/systemd/system" }
     /// What a script has at most that is read.
     private static let longestScript: UInt64 = 64 << 10
+    /// What a compiled program starts with. Source: elf(5).
+    private static let magic: [UInt8] = [0x7f, 0x45, 0x4c, 0x46]
 
     private let root: KernelRoot
     /// What is in each of `folders`.
@@ -13,7 +16,6 @@ struct SystemdUnits {
     private var scripts: [String: [RequestedPages]] = [:]
     /// What their commands and the scripts that these name ask for, by unit, with the file that says it.
     private(set) var requests: [(path: String, asked: RequestedPages)] = []
-
     private(set) var unread: [Unread] = []
 
     init(_ root: KernelRoot) {
@@ -64,8 +66,10 @@ struct SystemdUnits {
     private mutating func script(_ program: String) -> [RequestedPages] {
         if let known = scripts[program] { return known }
         var found: [RequestedPages] = []
-        root.configuration(program, most: Self.longestScript, unread: &unread) { content throws(FormatError) in
-            guard !content.contains(0) else { return }
+        root.configuration(program, most: Self.longestScript, mentions: false, unread: &unread) {
+            content throws(FormatError) in
+            // Most are small programs: their magic number saves the search.
+            guard !content.starts(with: Self.magic), content.mentionsHugepages, !content.contains(0) else { return }
             try content.eachJoinedLine { found += ShellRequests(line: $0).requests }
         }
         scripts[program] = found

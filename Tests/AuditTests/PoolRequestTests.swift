@@ -47,6 +47,7 @@ private func shortfalls(
             ([request(200, .commandLine), request(300, .settings)], [[nil, 100]]),
             ([request(300, .commandLine), request(300, .settings), request(10, on: 0, .units)], []),
             ([request(300, on: 0, .commandLine), request(0, .units)], []),
+            ([request(300, on: 0, .commandLine), request(100, on: 1, .units)], []),
             // So does the last word of one source.
             ([request(300), request(150)], []), ([request(150), request(300)], [[nil, 100]]),
             ([request(300), request(110, on: 0)], [[0, 10]]), ([request(300, on: 0), request(200)], []),
