@@ -75,7 +75,10 @@ struct PoolRequestFindings {
         guard nodes.contains(where: { $0.id == node }) else {
             let ids = nodes.map(\.id.description).joined(separator: ", ")
             return nodes.isEmpty
-                ? nil : Outcome(says: "there is no such node", correction: "this machine has the nodes \(ids)")
+                ? nil
+                : Outcome(
+                    says: "there is no such node",
+                    correction: "this machine has node\(nodes.count == 1 ? "" : "s") \(ids)")
         }
         let pool = Pool(node: node, size: size)
         if ledger.unreadPools.contains(pool) { return nil }

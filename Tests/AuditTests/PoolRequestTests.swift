@@ -120,7 +120,7 @@ private func shortfalls(
     @Test func onePage() {
         let finding = shortfalls([request(1, on: 7)]).first
         #expect(finding?.message == "1 page of 2 MiB (2 MiB) was asked for on node 7 and there is no such node")
-        #expect(finding?.remedy == "Correct /etc/sysctl.d/a.conf: this machine has the nodes 0, 1")
+        #expect(finding?.remedy == "Correct /etc/sysctl.d/a.conf: this machine has nodes 0, 1")
     }
 
     @Test func sizeThatTheKernelHasNot() {
