@@ -47,6 +47,9 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["PageModel", "Observations", "KernelFiles", system],
             path: "Tests/TestSupport", swiftSettings: strict),
+        .executableTarget(
+            name: "lab", dependencies: ["TestSupport", arguments], path: "Tests/Lab",
+            exclude: ["Guest", "initramfs", "kernel", "lab"], swiftSettings: strict),
         .testTarget(name: "PageModelTests", dependencies: ["PageModel", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "KernelFilesTests",

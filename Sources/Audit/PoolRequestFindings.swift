@@ -16,14 +16,12 @@ struct PoolRequestFindings {
         }
     }
 
-    /// Those of the latest source, as far as none that came later set the same pages: one for the whole machine sets those
-    /// of all nodes, and what is set on one node changes the whole.
+    /// Those that no later one replaced: one for the whole machine sets the pages of all nodes, and what is set on one node
+    /// changes the whole.
     private func standing(_ size: PageSize) -> [PoolRequest] {
-        let all = requests.filter { $0.size == size }
-        guard let latest = all.map(\.source).max() else { return [] }
         var machine: PoolRequest?
         var single: [NodeID: PoolRequest] = [:]
-        for request in all where request.source == latest {
+        for request in requests where request.size == size {
             if let node = request.node {
                 (machine, single[node]) = (nil, request)
             } else {

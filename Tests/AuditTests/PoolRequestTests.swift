@@ -42,13 +42,13 @@ private func shortfalls(
             ([], []), ([request(200)], []), ([request(201)], [[nil, 1]]), ([request(0)], []),
             ([request(100, on: 0), request(104, on: 1)], [[1, 4]]),
             ([request(101, on: 0), request(99, on: 1)], [[0, 1]]),
-            // The latest source stands.
+            // What comes later replaces what it sets anew.
             ([request(300, .commandLine), request(200, .settings)], []),
             ([request(200, .commandLine), request(300, .settings)], [[nil, 100]]),
             ([request(300, .commandLine), request(300, .settings), request(10, on: 0, .units)], []),
             ([request(300, on: 0, .commandLine), request(0, .units)], []),
-            ([request(300, on: 0, .commandLine), request(100, on: 1, .units)], []),
-            // So does the last word of one source.
+            ([request(300, on: 0, .commandLine), request(100, on: 1, .units)], [[0, 200]]),
+            // So it is within one source.
             ([request(300), request(150)], []), ([request(150), request(300)], [[nil, 100]]),
             ([request(300), request(110, on: 0)], [[0, 10]]), ([request(300, on: 0), request(200)], []),
             ([request(300, on: 0), request(90, on: 0)], []),

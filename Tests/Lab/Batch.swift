@@ -1,0 +1,83 @@
+import Foundation
+import Synchronization
+
+/// The scenarios of one topology on one kernel: they share a guest, one after the other.
+struct Batch: Sendable {
+    let kernel: Kernel
+    let topology: Topology
+    let scenarios: [Scenario]
+
+    /// Those that spoil a guest come last in theirs. No batch is so long that others would have to wait for it alone.
+    static func all(_ scenarios: [Scenario], on kernel: Kernel) -> [Batch] {
+        let topologies = scenarios.map(\.topology).reduce(into: [Topology]()) { if !$0.contains($1) { $0.append($1) } }
+        return topologies.flatMap { topology in
+            let own = scenarios.filter { $0.topology == topology }
+            let ordered = own.filter { !$0.spoilsGuest } + own.filter(\.spoilsGuest)
+            return stride(from: 0, to: ordered.count, by: atMost).map { start in
+                Batch(kernel: kernel, topology: topology, scenarios: Array(ordered[start...].prefix(atMost)))
+            }
+        }
+    }
+
+    private static let atMost = 24
+
+    /// Plays all of them, each to its end. A scenario that fails or spoils its guest leaves none to the next.
+    /// - Parameter done: told of each as it ends.
+    func play(initramfs: String, done: (Result) -> Void) {
+        var guest: Guest?
+        for scenario in scenarios {
+            let result: Result
+            do {
+                let stage = Stage(try guest ?? Guest(kernel, topology, initramfs: initramfs))
+                guest = stage.guest
+                result = Self.play(scenario, on: stage)
+            } catch {
+                result = Result(scenario: scenario.name, kernel: kernel.name, verdict: .failed(["\(error)"]))
+            }
+            if case .failed = result.verdict { guest = nil }
+            if scenario.spoilsGuest { guest = nil }
+            done(result)
+        }
+    }
+
+    /// Plays one, and clears the stage.
+    static func play(_ scenario: Scenario, on stage: Stage) -> Result {
+        let start = ContinuousClock.now
+        var failures: [String] = []
+        var skip: String?
+        do {
+            do {
+                try scenario.play(stage)
+            } catch let reason as Skip {
+                skip = reason.description
+            }
+            try stage.clear()
+            if !scenario.spoilsGuest { try stage.expectAllFree() }
+        } catch {
+            failures = ["\(error)"]
+        }
+        failures = stage.failures + failures
+        let verdict: Verdict =
+            if !failures.isEmpty { .failed(failures + ["console:\n" + stage.guest.consoleTail()]) } else if let skip {
+                .skipped(skip)
+            } else { .passed }
+        return Result(
+            scenario: scenario.name, kernel: stage.guest.kernel.name, verdict: verdict, audits: stage.audits,
+            auditSeconds: stage.auditSeconds, seconds: start.duration(to: .now) / .seconds(1))
+    }
+}
+
+/// Plays batches, some at a time, and returns what came out, in no order.
+func playAll(_ batches: [Batch], atOnce: Int, initramfs: String, done: @Sendable (Result) -> Void) -> [Result] {
+    let waiting = Mutex(ArraySlice(batches))
+    let results = Mutex<[Result]>([])
+    DispatchQueue.concurrentPerform(iterations: atOnce) { _ in
+        while let batch = waiting.withLock({ $0.popFirst() }) {
+            batch.play(initramfs: initramfs) { result in
+                done(result)
+                results.withLock { $0.append(result) }
+            }
+        }
+    }
+    return results.withLock { $0 }
+}

@@ -1,0 +1,150 @@
+import Foundation
+import TestSupport
+
+/// Where one scenario is played: a guest, what it started there, and what turned out not to be true.
+final class Stage {
+    let guest: Guest
+    var kernel: KernelVersion { guest.kernel.version }
+    /// A line each, with the line of the scenario that asked.
+    private(set) var failures: [String] = []
+    private(set) var audits = 0
+    /// Of all audits, by their own account.
+    private(set) var auditSeconds = 0.0
+    private var holders: [GuestHolder] = []
+
+    init(_ guest: Guest) { self.guest = guest }
+
+    func expect(_ isTrue: Bool, _ what: @autoclosure () -> String, line: Int = #line, file: String = #fileID) {
+        if !isTrue { failures.append("\(file):\(line): \(what())") }
+    }
+
+    /// Runs a text of sh, which must succeed.
+    @discardableResult
+    func shell(_ text: String, line: Int = #line, file: String = #fileID) throws -> String {
+        let answer = try guest.order(text)
+        expect(answer.status == 0, "\(text): status \(answer.status): \(answer.output)", line: line, file: file)
+        return answer.output.trimmingCharacters(in: .newlines)
+    }
+
+    /// How large the pools are made, by node.
+    func setPools(_ pages: [Int: UInt64], of pageSize: UInt64 = twoMiB) throws {
+        let folder = "hugepages/hugepages-\(pageSize >> 10)kB"
+        try shell(
+            pages.sorted { $0.key < $1.key }.map { node, pages in
+                "echo \(pages) >/sys/devices/system/node/node\(node)/\(folder)/nr_hugepages"
+            }.joined(separator: "\n"))
+    }
+
+    /// A hugetlbfs at /huge until the scenario is over.
+    func mount(_ options: String = "pagesize=2M") throws {
+        try shell("mkdir -p /huge; mount -t hugetlbfs -o \(options) none /huge")
+    }
+
+    /// Starts `holder` with these arguments.
+    /// - Parameters:
+    ///   - root: the folder that is `/` for it.
+    ///   - cgroup: the folder of the cgroup that it is in.
+    /// - Throws: `Skip` where this kernel cannot have the state.
+    func hold(_ arguments: String, root: String = "", cgroup: String? = nil) throws -> GuestHolder {
+        let name = "holder\(holders.count)"
+        let move = cgroup.map { "echo $$ >\($0)/cgroup.procs\n" } ?? ""
+        let answer = try guest.order("\(move)ROOT=\(root)\nhold \(name) \(arguments)", seconds: 240)
+        guard answer.status == 0, let ready = GuestHolder.Ready(answer.output) else {
+            throw Skip("\(arguments): \(answer.output.trimmingCharacters(in: .newlines))")
+        }
+        let holder = GuestHolder(name: name, ready: ready, stage: self)
+        holders.append(holder)
+        return holder
+    }
+
+    /// One audit; its figures are yet to be compared.
+    func audit(_ options: String = "") throws -> GuestAudit {
+        let audit = try GuestAudit(guest.order("audit \(options)", seconds: 90))
+        audits += 1
+        auditSeconds += audit.report.taken.durationSeconds
+        return audit
+    }
+
+    /// The audit must say this and nothing else; with `passive`, also without looking where the pages of files lie.
+    func expect(_ truths: Truth..., passive: Bool = false, line: Int = #line, file: String = #fileID) throws {
+        try expect(truths, passive: passive, line: line, file: file)
+    }
+
+    func expect(_ truths: [Truth], passive: Bool = false, line: Int = #line, file: String = #fileID) throws {
+        let comparison = try Comparison(audit(), truths)
+        failures += comparison.failures.map { "\(file):\(line): \($0)" }
+        guard passive else { return }
+        let second = try Comparison(audit("--passive"), truths, isPassive: true)
+        failures += second.failures.map { "\(file):\(line): --passive: \($0)" }
+    }
+
+    /// By the kernel's own counters; it gives some pages back late.
+    func expectAllFree(line: Int = #line, file: String = #fileID) throws {
+        try shell("settle", line: line, file: file)
+    }
+
+    /// Takes away whatever the scenario left, so that the next one begins with free pools.
+    func clear() throws {
+        let pids = holders.flatMap(\.pids).map { "\($0)" }.joined(separator: " ")
+        holders = []
+        try guest.order(
+            """
+            slay \(pids)
+            awk 'NR > 1 { print $2 }' /proc/sysvipc/shm | while read -r id; do ipcrm -m $id; done
+            rm -f /huge/*
+            while grep -q ' /huge ' /proc/mounts; do umount /huge || break; done
+            for file in /sys/kernel/mm/hugepages/*/nr_overcommit_hugepages; do echo 0 >$file; done 2>/dev/null
+            settle
+            """)
+    }
+}
+
+/// A holder in a guest: `Tests/Holder` says which there are.
+final class GuestHolder {
+    /// What it said of itself.
+    struct Ready {
+        private let words: [Substring: Substring]
+
+        init?(_ line: String) {
+            guard line.hasPrefix("ready ") else { return nil }
+            words = Dictionary(
+                line.split(whereSeparator: \.isWhitespace).dropFirst().map { word in
+                    let halves = word.split(separator: "=", maxSplits: 1)
+                    return (halves[0], halves.count == 2 ? halves[1] : "")
+                }, uniquingKeysWith: { $1 })
+        }
+
+        func numbers(_ key: Substring) -> [Int32] { words[key]?.split(separator: ",").compactMap { Int32($0) } ?? [] }
+    }
+
+    private let name: String
+    private let ready: Ready
+    private unowned let stage: Stage
+
+    init(name: String, ready: Ready, stage: Stage) { (self.name, self.ready, self.stage) = (name, ready, stage) }
+
+    var pid: Int32 { ready.numbers("pid")[0] }
+    var children: [Int32] { ready.numbers("child") }
+    var child: Int32 { children[0] }
+    /// It and its children.
+    var pids: [Int32] { [pid] + children }
+    /// The id of its System V segment.
+    var segment: String { ready.numbers("shmid").first.map(String.init) ?? "" }
+
+    /// Makes its next changes, `count` of them.
+    /// - Throws: `Skip` where this kernel cannot have the state.
+    func step(_ count: Int = 1) throws {
+        for _ in 0..<count {
+            let answer = try stage.guest.order("step \(name)")
+            guard answer.status == 0 else { throw Skip("step: \(answer.output)") }
+        }
+    }
+
+    /// Ends it and its children with SIGKILL, so that it undoes nothing.
+    func slay() throws { try stage.shell("slay \(pids.map { "\($0)" }.joined(separator: " "))") }
+
+    /// Lets it undo everything.
+    func quit() throws {
+        try stage.shell("echo quit >/run/\(name).in; while [ -d /proc/\(pid)/fd/0 ]; do usleep 5000; done")
+    }
+}
