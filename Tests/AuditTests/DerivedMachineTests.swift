@@ -117,18 +117,28 @@ struct DerivedMachineTests {
         #expect(report.verdict.level == .findings)
     }
 
-    /// `nr_hugetlb` of the node's vmstat, where the kernel has it, must be what the node's pools have in use.
+    /// `nr_hugetlb` of the node's vmstat, where the kernel has it, must be no more than what the node's pools have in use.
     @Test func nodeVmstatDisagrees() throws {
-        let tree = try FixtureTree("four-nodes-7.2") { parts in
-            for index in parts.indices where parts[index].path == "sys/devices/system/node/node2/vmstat" {
-                parts[index].body = parts[index].body.replacing("nr_hugetlb 2048\n", with: "nr_hugetlb 2560\n")
-            }
-        }
-        let finding = try #require(try audit(tree).findings.first)
+        let finding = try #require(try audit(vmstatOfNode2(says: 2560)).findings.first)
         #expect(finding.id == .counterMismatch)
         #expect(finding.node == NodeID(2))
         #expect(finding.message.contains("10 MiB"))
         #expect(finding.message.contains("8 MiB"))
+    }
+
+    /// Pages that were migrated to a node are missing there for good.
+    @Test func nodeVmstatLacksMigratedPages() throws {
+        let report = try audit(vmstatOfNode2(says: 512))
+        #expect(!report.findings.contains { $0.id == .counterMismatch }, "\(report.findings)")
+        #expect(report.isSettled)
+    }
+
+    private func vmstatOfNode2(says pages: Int) throws -> FixtureTree {
+        try FixtureTree("four-nodes-7.2") { parts in
+            for index in parts.indices where parts[index].path == "sys/devices/system/node/node2/vmstat" {
+                parts[index].body = parts[index].body.replacing("nr_hugetlb 2048\n", with: "nr_hugetlb \(pages)\n")
+            }
+        }
     }
 
     /// A page that is poisoned and still in the free list is poisoned, and no contradiction.

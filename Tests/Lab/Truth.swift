@@ -56,6 +56,8 @@ struct Held {
     /// Who has it open; of a suspicion, who must be among the suspects.
     var pids: [Int32] = []
     var finding: String
+    /// False where this kernel does not let see on which nodes they are.
+    var isPlaced = true
     /// Words of what is to be done about it.
     var remedy = ""
 

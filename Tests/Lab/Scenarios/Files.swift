@@ -59,7 +59,10 @@ extension Scenario {
         },
         Scenario("keepsize", "pages allocated beyond the end of a file") { stage in
             let holder = try stage.holdFile("keepsize --pages 3 --node 2")
-            try stage.expect(.held(.file("/huge/data", [2: 3], open: [holder.pid])))
+            var held = Held.file("/huge/data", [2: 3], open: [holder.pid])
+            // Before 5.14 only a write can bring a page of the cache into a page table, and behind the end none does.
+            held.isPlaced = stage.kernel >= KernelVersion(5, 14)
+            try stage.expect(.held(held))
         },
         Scenario("detached", "a file of a mount that is no more at its folder") { stage in
             let holder = try stage.holdFile("detached --pages 4 --node 2")

@@ -57,7 +57,11 @@ extension Scenario {
         Scenario("embryo", "a memfd sent over a connection that nobody has accepted") { stage in
             let holder = try stage.holdMemory("embryo --pages 3 --node 2")
             try holder.step()
-            try stage.expect(.held(.socket([2: 3], to: holder.pid)))
+            // 5.10 does not count in fdinfo what waits with connections that are not accepted: nothing leads there.
+            try stage.expect(
+                stage.kernel < KernelVersion(6, 1)
+                    ? Truth(unexplained: [2: 3], findings: [.init("unexplained-pages", 3)])
+                    : .held(.socket([2: 3], to: holder.pid)))
         },
         Scenario("vmsplice", "pages in a pipe", core: true) { stage in
             let holder = try stage.holdMemory("vmsplice --pages 4 --node 2")

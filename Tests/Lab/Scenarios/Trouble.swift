@@ -43,14 +43,14 @@ extension Scenario {
             try stage.setPools([0: 8, 1: 8, 2: 8, 3: 8])
             let resizing = try stage.hold("resize --pages 48")
             let faulting = try stage.hold("resize-fault --pages 8 --touch 8")
-            for _ in 0..<4 { try stage.expectHonest(stage.audit(), onlyHolders: []) }
+            for _ in 0..<4 { try stage.expectHonest(stage.audit()) }
             try resizing.quit()
             try faulting.quit()
         },
         Scenario("fork-storm", "audits while processes fork, copy and end without a rest", core: true) { stage in
             try stage.begin()
             let storm = try stage.hold("fork-storm --children 4 --touch 3")
-            for _ in 0..<4 { try stage.expectHonest(stage.audit(), onlyHolders: []) }
+            for _ in 0..<4 { try stage.expectHonest(stage.audit()) }
             try storm.quit()
         },
         Scenario("churn", "audits while processes map, share, unmap and end at random") { stage in
