@@ -25,13 +25,17 @@ struct Batch: Sendable {
     /// - Parameter done: told of each as it ends.
     func play(initramfs: String, done: (Result) -> Void) {
         var guest: Guest?
+        var failure: (any Error)?
         for scenario in scenarios {
             let result: Result
             do {
+                if let failure { throw failure }
                 let stage = Stage(try guest ?? Guest(kernel, topology, initramfs: initramfs))
                 guest = stage.guest
                 result = Self.play(scenario, on: stage)
             } catch {
+                // What does not boot once is not waited for again.
+                failure = error
                 result = Result(scenario: scenario.name, kernel: kernel.name, verdict: .failed(["\(error)"]))
             }
             if case .failed = result.verdict { guest = nil }
@@ -58,12 +62,11 @@ struct Batch: Sendable {
         }
         failures = stage.failures + failures
         let verdict: Verdict =
-            if !failures.isEmpty { .failed(failures + ["console:\n" + stage.guest.consoleTail()]) } else if let skip {
-                .skipped(skip)
-            } else { .passed }
+            failures.isEmpty
+            ? skip.map { .skipped($0) } ?? .passed : .failed(failures + ["console:\n" + stage.guest.consoleTail()])
         return Result(
             scenario: scenario.name, kernel: stage.guest.kernel.name, verdict: verdict, audits: stage.audits,
-            auditSeconds: stage.auditSeconds, seconds: start.duration(to: .now) / .seconds(1))
+            seconds: start.duration(to: .now) / .seconds(1))
     }
 }
 

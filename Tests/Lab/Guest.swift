@@ -1,7 +1,9 @@
 import Foundation
 import Glibc
+import TestSupport
 
-/// A Debian kernel on an emulated machine. It ends with this object, and whatever becomes of this process.
+/// A Debian kernel on an emulated machine. It ends with this object, or with the thread that made it, whatever becomes
+/// of this process.
 final class Guest {
     let kernel: Kernel
     let topology: Topology
@@ -30,17 +32,18 @@ final class Guest {
         do {
             try link.awaitGuest(seconds: 120)
         } catch {
-            throw SerialLink.Lost(description: "no boot: \(error); console:\n" + consoleTail())
+            throw Failure("no boot: \(error); console:\n" + consoleTail())
         }
     }
 
     deinit {
+        guard emulator.isRunning else { return }
         kill(emulator.processIdentifier, SIGKILL)
         emulator.waitUntilExit()
     }
 
     /// Runs a text of sh in the guest, with the functions of `Guest/functions`.
-    /// - Throws: `SerialLink.Lost` where the guest did not answer in `seconds`.
+    /// - Throws: `Failure` where the guest did not answer in `seconds`.
     @discardableResult
     func order(_ text: String, seconds: Double = 60) throws -> Answer { try link.order(text, seconds: seconds) }
 
@@ -51,8 +54,9 @@ final class Guest {
 
     /// All that its console has shown, without what would move the cursor or clear the screen.
     var consoleText: String {
-        (try? String(contentsOfFile: "/proc/self/fd/\(console.fileDescriptor)", encoding: .utf8))?
-            .replacing(/\r|\u{1b}\[[0-9;?]*[a-zA-Z]|\u{1b}c/, with: "") ?? ""
+        let bytes = try? Data(contentsOf: URL(fileURLWithPath: "/proc/self/fd/\(console.fileDescriptor)"))
+        return String(decoding: bytes ?? Data(), as: UTF8.self)
+            .replacing(/\r|\u{1b}\[[0-9;?]*[a-zA-Z]|\u{1b}c/, with: "")
     }
 
     /// No disk, no network: all travels in the initramfs, and the console is the emulator's standard error.
@@ -64,21 +68,10 @@ final class Guest {
     ]
 
     /// What emulation is slow at is avoided: `rep stosb` (ERMS, and feature 112) and with it the clearing of pages,
-    /// cmpxchg16b (feature 141), for which it stops all CPUs, the HPET, and programs at addresses that are new each time. The
-    /// check of the timer fails where the host is busy.
+    /// cmpxchg16b (feature 141), for which it stops all CPUs, the HPET, and programs at addresses that are new each time.
+    /// The check of the timer fails where the host is busy.
     private static let arguments = """
-        console=ttyS0 rdinit=/init panic=-1 no_timer_check clocksource=tsc tsc=reliable clearcpuid=112,141 init_on_alloc=0 \
-        mitigations=off nokaslr norandmaps random.trust_cpu=on
+        console=ttyS0 rdinit=/init panic=-1 no_timer_check clocksource=tsc tsc=reliable clearcpuid=112,141 \
+        init_on_alloc=0 mitigations=off nokaslr norandmaps random.trust_cpu=on
         """
-}
-
-/// A temporary file without a name, which ends with its descriptor; `/proc/PID/fd/N` leads to it.
-func namelessFile() throws -> FileHandle {
-    var path = Array("/tmp/hugeaudit-lab-XXXXXX".utf8CString)
-    let descriptor = mkstemp(&path)
-    guard descriptor >= 0 else { throw SerialLink.Lost(description: "mkstemp: \(String(cString: strerror(errno)))") }
-    unlink(path)
-    // The emulator opens its console once more by such a path: both then write at its end.
-    _ = fcntl(descriptor, F_SETFL, O_APPEND)
-    return FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
 }

@@ -14,17 +14,22 @@ struct Kernel: Sendable {
     let version: KernelVersion
 
     /// All that the lab knows of, in the order of its table.
-    static let names = ["5.10", "6.1", "6.12", "newest"]
+    static let names = ["5.10", always, "6.12", "newest"]
+
+    /// On it nothing may be skipped.
+    static let always = "6.1"
 
     /// - Throws: `Skip` where it cannot be had, with the reason.
     init(_ name: String) throws {
-        let fetched = try run("Tests/Lab/kernel", [name])
-        guard fetched.status == 0 else { throw Skip(fetched.errors.trimmingCharacters(in: .whitespacesAndNewlines)) }
+        let fetched = try runTied("Tests/Lab/kernel", [name])
+        let reason = fetched.errors.split(separator: "\n").last.map(String.init) ?? ""
+        if fetched.status == 3 { throw Skip(reason) }
+        guard fetched.status == 0 else { throw Failure("Tests/Lab/kernel \(name): \(reason)") }
         let folder = fetched.output.trimmingCharacters(in: .newlines)
         self.name = name
         package = try content(folder + "/version")
         image = folder + "/vmlinuz"
-        guard let version = KernelVersion(package) else { throw Skip("no version in \(package)") }
+        guard let version = KernelVersion(package) else { throw Failure("no version in \(package)") }
         self.version = version
     }
 }
@@ -51,4 +56,15 @@ struct KernelVersion: Comparable, Sendable {
 struct Skip: Error, CustomStringConvertible {
     let description: String
     init(_ description: String) { self.description = description }
+}
+
+/// Why the lab could not do what it was to do.
+struct Failure: Error, CustomStringConvertible {
+    let description: String
+    init(_ description: String) { self.description = description }
+}
+
+/// Runs a program to its end, or to that of the thread that started it.
+func runTied(_ program: String, _ arguments: [String]) throws -> Outcome {
+    try run("/usr/bin/setpriv", ["--pdeathsig", "TERM", program] + arguments)
 }

@@ -38,6 +38,5 @@ struct Result: Sendable {
     let kernel: String
     let verdict: Verdict
     var audits = 0
-    var auditSeconds = 0.0
     var seconds = 0.0
 }

@@ -15,11 +15,6 @@ final class SerialLink {
     private var received: [UInt8] = []
     private var orders = 0
 
-    /// The guest is of no more use.
-    struct Lost: Error, CustomStringConvertible {
-        let description: String
-    }
-
     /// - Parameters:
     ///   - input: the guest reads it.
     ///   - output: the guest writes it.
@@ -42,12 +37,12 @@ final class SerialLink {
         guard words.count == 5, words[0] == "@@frame", words[1] == "\(number)", let status = Int(words[2]),
             let count = Int(words[3]), let checksum = UInt32(words[4], radix: 16)
         else {
-            throw Lost(description: "frame \(number) was to come over the serial port, and not: \(head.prefix(200))")
+            throw Failure("frame \(number) was to come over the serial port, and not: \(head.prefix(200))")
         }
         let bytes = try take(count, until: deadline)
         _ = try take(1, until: deadline)
         guard crc32(bytes) == checksum else {
-            throw Lost(description: "the checksum of frame \(number) is not that of its \(count) bytes")
+            throw Failure("the checksum of frame \(number) is not that of its \(count) bytes")
         }
         return Answer(status: status, output: String(decoding: bytes, as: UTF8.self))
     }
@@ -75,10 +70,10 @@ final class SerialLink {
         let left = ContinuousClock.now.duration(to: deadline)
         var ready = pollfd(fd: output.fileDescriptor, events: Int16(POLLIN), revents: 0)
         guard left > .zero, poll(&ready, 1, Int32(left / .milliseconds(1)) + 1) > 0 else {
-            throw Lost(description: "the guest did not answer in time")
+            throw Failure("the guest did not answer in time")
         }
         let bytes = output.availableData
-        guard !bytes.isEmpty else { throw Lost(description: "the guest ended") }
+        guard !bytes.isEmpty else { throw Failure("the guest ended") }
         received += bytes
     }
 }

@@ -6,7 +6,7 @@ struct Topology: Hashable, Sendable {
         let memory: Int
         /// How many CPUs it has. Together at least one.
         let cpus: Int
-        /// One CPU that could be plugged in, and no memory: QEMU wants ids without gaps, and the kernel sees none of this.
+        /// A CPU that could be plugged in, and no memory: QEMU wants ids without gaps, and the kernel sees none of it.
         let isGap: Bool
     }
 

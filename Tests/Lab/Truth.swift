@@ -17,11 +17,11 @@ struct Truth {
     /// Besides those that follow from `held`.
     var findings: [Told] = []
 
-    /// A name of a finding, and its number of pages where that is checked.
+    /// A name of a finding, and its number of pages.
     struct Told: Equatable {
         let id: String
-        let pages: UInt64?
-        init(_ id: String, _ pages: UInt64? = nil) { (self.id, self.pages) = (id, pages) }
+        let pages: UInt64
+        init(_ id: String, _ pages: UInt64) { (self.id, self.pages) = (id, pages) }
     }
 
     struct Reserved: Equatable {
@@ -85,8 +85,8 @@ struct Held {
     }
 
     /// A System V segment to which nobody is attached.
-    static func segment(_ name: String, _ pages: [Int: UInt64], remedy: String = "ipcrm") -> Self {
-        Held(kind: "sharedMemory", name: name, pages: pages, finding: "orphan-shm", remedy: remedy)
+    static func segment(_ id: Int32, _ pages: [Int: UInt64]) -> Self {
+        Held(kind: "sharedMemory", name: "id \(id)", pages: pages, finding: "orphan-shm", remedy: "ipcrm -m \(id) ")
     }
 
     /// Anonymous shared memory of a process that has no page table entry for it.

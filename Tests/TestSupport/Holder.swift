@@ -9,8 +9,8 @@ public final class Holder {
     private let output = Pipe()
     /// Of `--path`: what SIGKILL leaves there goes with this object.
     private let path: String?
-    /// What it said on its ready line: `pid`, `child`, `thread`, `address`, `fd`, `shmid`, `childshmid`.
-    public private(set) var ready: [String: String] = [:]
+    /// Its keys: `pid`, `child`, `thread`, `address`, `fd`, `shmid`, `childshmid`.
+    public let ready: ReadyLine
 
     /// The state cannot be had on this machine; a test is skipped with it.
     public struct Unavailable: Error, CustomStringConvertible {
@@ -29,15 +29,11 @@ public final class Holder {
         let errors = Pipe()
         process.standardError = errors
         try process.run()
-        let line = nextLine()
-        guard line.hasPrefix("ready") else {
+        guard let ready = ReadyLine(Self.nextLine(of: output)) else {
             let reason = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
             throw Unavailable(description: reason.trimmingCharacters(in: .newlines))
         }
-        for word in line.split(separator: " ") {
-            let halves = word.split(separator: "=", maxSplits: 1)
-            if halves.count == 2 { ready[String(halves[0])] = String(halves[1]) }
-        }
+        self.ready = ready
     }
 
     deinit {
@@ -47,14 +43,13 @@ public final class Holder {
 
     /// The process, and the children that it started.
     public var pids: [PID] {
-        [ready["pid"], ready["child"]].compactMap { $0 }.flatMap { $0.split(separator: ",") }
-            .compactMap { Int32($0) }.map { PID($0) }
+        (ready.numbers("pid") + ready.numbers("child")).map { PID($0) }
     }
 
     /// Makes the next change of its state and returns when it is made.
     public func step() throws {
         input.fileHandleForWriting.write(Data("step\n".utf8))
-        let answer = nextLine()
+        let answer = Self.nextLine(of: output)
         guard answer == "stepped" else { throw Unavailable(description: "step: \(answer)") }
     }
 
@@ -89,7 +84,7 @@ public final class Holder {
         return state != "Z" && state != "X"
     }
 
-    private func nextLine() -> String {
+    private static func nextLine(of output: Pipe) -> String {
         var line: [UInt8] = []
         while let byte = output.fileHandleForReading.readData(ofLength: 1).first, byte != UInt8(ascii: "\n") {
             line.append(byte)

@@ -1,4 +1,4 @@
-import Foundation
+public import Foundation
 import SystemPackage
 
 /// What a program printed and how it ended.
@@ -22,18 +22,17 @@ public func run(
     process.arguments = arguments
     process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     process.standardInput = FileHandle.nullDevice
-    let errorFile = temporaryPath("errors")
-    try Data().write(to: URL(fileURLWithPath: errorFile))
-    defer { try? FileManager.default.removeItem(atPath: errorFile) }
+    let errors = try namelessFile()
     let output = Pipe()
     process.standardOutput = output
-    process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: errorFile))
+    process.standardError = errors
     try process.run()
     let text = output.fileHandleForReading.readDataToEndOfFile()
     process.waitUntilExit()
+    try errors.seek(toOffset: 0)
     return Outcome(
         status: process.terminationStatus, output: String(decoding: text, as: UTF8.self),
-        errors: (try? String(contentsOfFile: errorFile, encoding: .utf8)) ?? "")
+        errors: String(decoding: try errors.readToEnd() ?? Data(), as: UTF8.self))
 }
 
 /// A shell line, for pipes and redirections.
@@ -41,6 +40,17 @@ public func shell(_ line: String) throws -> Outcome { try run("/bin/bash", ["-c"
 
 /// A path in the folder for temporary files that nobody else uses.
 public func temporaryPath(_ word: String) -> String { "/tmp/hugeaudit-\(word)-\(UUID().uuidString)" }
+
+/// A temporary file without a name, which ends with its descriptor; `/proc/PID/fd/N` leads to it. All who have it open
+/// write at its end.
+public func namelessFile() throws -> FileHandle {
+    var path = Array("/tmp/hugeaudit-XXXXXX".utf8CString)
+    let descriptor = mkstemp(&path)
+    guard descriptor >= 0 else { throw Errno(rawValue: errno) }
+    unlink(path)
+    _ = fcntl(descriptor, F_SETFL, O_APPEND)
+    return FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+}
 
 /// A program that this package builds: beside the test runner itself.
 public func product(_ name: String) -> String {

@@ -33,7 +33,7 @@ extension Scenario {
             try stage.begin()
             let holder = try stage.hold("migrating --pages 4 --node 2,1,3")
             for _ in 0..<4 { try stage.expectHonest(stage.audit()) }
-            try holder.slay()
+            try holder.quit()
         },
     ]
 
@@ -98,6 +98,8 @@ extension Stage {
         let allowed: Set = isSettled ? ["reservation-underflow"] : ["unsettled", "reservation-underflow"]
         let found = report.findings.filter { $0.severity != "note" && !allowed.contains($0.id) }
         expect(found.isEmpty, "findings \(found)", line: line, file: file)
+        let isTold = report.findings.contains { $0.id == "unsettled" }
+        expect(isTold != isSettled, "settled: \(isSettled), findings \(report.findings)", line: line, file: file)
         guard isSettled else { return }
         expect(kinds.isSuperset(of: report.holders.map(\.kind)), "holders \(report.holders)", line: line, file: file)
         for row in report.pools {

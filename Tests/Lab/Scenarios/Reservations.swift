@@ -42,7 +42,7 @@ extension Scenario {
                 stage.expect(told == wanted, "\(options) reservations \(told), in truth \(wanted)")
                 let total = report.totals.first { $0.pageSize == twoMiB }?.reserved
                 stage.expect(total == Int64(reserved?.pages ?? 0), "\(options) reserved is \(total as Any)")
-                let found = report.findings.map { Truth.Told($0.id, $0.pages) }
+                let found = report.findings.map { Truth.Told($0.id, $0.pages ?? 0) }
                 stage.expect(found == findings, "\(options) findings \(found), in truth \(findings)")
             }
         }

@@ -49,7 +49,11 @@ extension Scenario {
         },
         Scenario("ipcns", "a segment of another IPC namespace", core: true) { stage in
             let holder = try stage.holdMemory("ipcns --pages 4 --node 2")
-            try stage.expect(.held(.segment("SYSV", [2: 4], remedy: "\(holder.child)")), passive: true)
+            try stage.expect(
+                .held(
+                    Held(
+                        kind: "sharedMemory", name: "SYSV", pages: [2: 4], finding: "orphan-shm",
+                        remedy: "\(holder.child)")), passive: true)
         },
     ]
 }

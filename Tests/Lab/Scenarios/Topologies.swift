@@ -16,12 +16,18 @@ extension Scenario {
         seeing(
             "eight", "eight nodes",
             Topology("8 × 256 MiB", memory: Array(repeating: 256, count: 8), cpus: [1, 1, 0, 0, 0, 0, 0, 0])),
+        // So many that some of node 1 lie in a block that it shares.
         seeing(
             "boundary", "node boundaries in the middle of memory blocks of 128 MiB",
-            Topology("576, 512, 480 MiB", memory: [576, 512, 480]), core: true),
+            Topology("576, 512, 480 MiB", memory: [576, 512, 480]), core: true, pages: [0: 100, 1: 200, 2: 160],
+            proof: "ls -d /sys/devices/system/memory/memory*/node[0-9]* | cut -d/ -f6 | sort | uniq -d | grep ."),
         seeing(
-            "hole", "more than 4 GiB, and the hole below 4 GiB",
-            Topology("3072, 2048, 512 MiB", memory: [3072, 2048, 512])),
+            "hole", "more than 4 GiB, and the hole below 4 GiB within node 1",
+            Topology("2048, 2048, 1536 MiB", memory: [2048, 2048, 1536]),
+            proof: """
+                awk '/^Node/ { zone = $2 $4 } $1 == "present" && $2 > 0 { has[zone] }
+                    END { exit !("1,DMA32" in has && "1,Normal" in has) }' /proc/zoneinfo
+                """),
         seeing(
             "distances", "distances that differ",
             Topology(
@@ -29,28 +35,41 @@ extension Scenario {
                 distances: [
                     .init(from: 0, to: 1, value: 20), .init(from: 0, to: 2, value: 40),
                     .init(from: 1, to: 2, value: 31),
-                ])),
+                ]),
+            proof: """
+                cd /sys/devices/system/node && [ "$(cat node*/distance)" = "10 20 40
+                20 10 31
+                40 31 10" ]
+                """),
         seeing(
             "free-vmemmap", "huge pages whose tail descriptors the kernel has given back",
-            Topology("4 × 512 MiB", memory: [512, 512, 512, 512], arguments: "hugetlb_free_vmemmap=on"), core: true),
+            Topology("4 × 512 MiB", memory: [512, 512, 512, 512], arguments: "hugetlb_free_vmemmap=on"), core: true,
+            since: KernelVersion(5, 19), proof: "grep 1 /proc/sys/vm/hugetlb_optimize_vmemmap"),
         seeing(
             "thp-always", "transparent huge pages everywhere, which are no hugetlb pages",
             Topology("2 × 512 MiB", memory: [512, 512], arguments: "transparent_hugepage=always"),
-            beside: "thp --pages 8"),
+            beside: "thp --pages 8",
+            proof: "[ $(awk '/AnonHugePages/ { print $2 }' /proc/$(pidof holder)/smaps_rollup) -ge 16384 ]"),
     ]
 
-    /// - Parameter other: a holder of something that is no concern of the pools.
+    /// - Parameters:
+    ///   - pages: how many are used on each node; some where nothing is said.
+    ///   - since: older kernels have no such machine.
+    ///   - other: a holder of something that is no concern of the pools.
+    ///   - proof: what succeeds in a guest that is such a machine.
     private static func seeing(
-        _ name: String, _ what: String, _ topology: Topology, core: Bool = false, beside other: String? = nil
+        _ name: String, _ what: String, _ topology: Topology, core: Bool = false, pages: [Int: UInt64]? = nil,
+        since: KernelVersion? = nil, beside other: String? = nil, proof: String? = nil
     ) -> Scenario {
-        Scenario("topology-" + name, what, on: topology, core: core) { stage in
+        let nodes = topology.nodes.filter { $0.memory > 0 }.map(\.id)
+        let pages = pages ?? Dictionary(uniqueKeysWithValues: nodes.map { ($0, UInt64(30 + $0)) })
+        let spread = pages.sorted { $0.key < $1.key }.map { "\($0):\($1)" }.joined(separator: ",")
+        return Scenario("topology-" + name, what, on: topology, core: core) { stage in
+            if let since, stage.kernel < since { throw Skip("not before Linux \(since.major).\(since.minor)") }
             try stage.expectNodesOfKernel()
-            let nodes = topology.nodes.filter { $0.memory > 0 }.map(\.id)
-            // As many as bring pages to both ends of each node.
-            try stage.setPools(Dictionary(uniqueKeysWithValues: nodes.map { ($0, 40) }))
-            let pages = Dictionary(uniqueKeysWithValues: nodes.map { ($0, UInt64(30 + $0)) })
-            let spread = pages.sorted { $0.key < $1.key }.map { "\($0):\($1)" }.joined(separator: ",")
+            try stage.setPools(pages.mapValues { $0 + 8 })
             let beside = try other.map { try stage.hold($0) }
+            if let proof { try stage.shell(proof) }
             let mapping = try stage.hold("private --spread \(spread)")
             try stage.expect(.mapped(pages, by: mapping.pid))
             try mapping.quit()
@@ -69,7 +88,8 @@ extension Stage {
             """
             cd /sys/devices/system/node
             for node in $(ls -d node[0-9]* | sort -V); do
-                echo "${node#node}|$(cat $node/cpulist)|$(cat $node/distance)|$(awk '/MemTotal/ { print $4 * 1024 }' $node/meminfo)"
+                bytes=$(awk '/MemTotal/ { print $4 * 1024 }' $node/meminfo)
+                echo "${node#node}|$(cat $node/cpulist)|$(cat $node/distance)|$bytes"
             done
             """)
         let nodes = try audit().report.nodes
