@@ -16,8 +16,8 @@ struct PoolRequestFindings {
         }
     }
 
-    /// Those that no later one replaced: one for the whole machine sets the pages of all nodes, and what is set on one node
-    /// changes the whole.
+    /// Those that no later one replaced. One for the whole machine sets the pages of all nodes. One for a single node
+    /// changes the machine's sum: of what was asked for the whole, it is then not known what the other nodes should have.
     private func standing(_ size: PageSize) -> [PoolRequest] {
         var machine: PoolRequest?
         var single: [NodeID: PoolRequest] = [:]
@@ -40,7 +40,12 @@ struct PoolRequestFindings {
             "\(amount) \(request.pages == 1 ? "was" : "were") asked for\(place) and \(got.says)",
             evidence: [Evidence(.configuration, request.path.escaped, request.text.escaped(limit: 120))]
                 + counters(request) + blocks(request),
-            remedy: got.isPossible ? remedy(request, lacking: request.pages - got.pages) : got.remedy(request))
+            remedy: got.correction.map { "Correct \(Self.place(of: request)): \($0)" }
+                ?? remedy(request, lacking: request.pages - got.pages))
+    }
+
+    private static func place(of request: PoolRequest) -> String {
+        request.source == .commandLine ? "the kernel command line" : request.path.escaped(limit: 80)
     }
 
     /// What became of a request.
@@ -50,12 +55,6 @@ struct PoolRequestFindings {
         var says: String
         /// What has to be put right before any page can be had; nil where nothing has.
         var correction: String?
-
-        var isPossible: Bool { correction == nil }
-        func remedy(_ request: PoolRequest) -> String {
-            let place = request.source == .commandLine ? "the kernel command line" : request.path.escaped(limit: 80)
-            return "Correct \(place): \(correction ?? "")"
-        }
     }
 
     /// Nil where it is not known.
@@ -82,7 +81,7 @@ struct PoolRequestFindings {
         if ledger.unreadPools.contains(pool) { return nil }
         let counts =
             ledger.nodes[pool] ?? NodeHugepages(nrHugepages: 0, freeHugepages: 0, surplusHugepages: 0)
-        let form = request.isUnderstood ? "" : ": kernels before 5.15 know no counts for single nodes"
+        let form = request.isUnderstood ? "" : ": mainline kernels before 5.16 know no counts for single nodes"
         return Outcome(pages: counts.persistent, says: "it has \(counts.says)\(form)")
     }
 
@@ -108,26 +107,35 @@ struct PoolRequestFindings {
     }
 
     private func remedy(_ request: PoolRequest, lacking: UInt64) -> String {
+        let folder = request.node.map { Pool(node: $0, size: request.size).folder } ?? request.size.folder
+        let set = "echo \(request.pages) > \(folder)nr_hugepages"
+        let choice = "or correct \(Self.place(of: request))"
+        guard let obstacle = obstacle(request, lacking: request.size.amount(of: lacking)) else {
+            return "\(set)  # \(choice)"
+        }
+        return "echo 1 > /proc/sys/vm/compact_memory; \(set)  # \(obstacle), \(choice)"
+    }
+
+    /// Why the pages cannot simply be had; nil where nothing speaks against it.
+    private func obstacle(_ request: PoolRequest, lacking: ByteCount) -> String? {
         let size = request.size
-        let needed = size.amount(of: lacking)
+        // No machine is without memory: it is not known.
+        guard nodes.contains(where: { $0.memoryBytes > 0 }) else { return nil }
         let free = nodes.filter { $0.id == request.node ?? $0.id }.reduce(0) { $0 &+ $1.freeBytes }
         let blocks = freeBlocks.filter { $0.key == request.node ?? $0.key }.map(\.value)
-        let folder = request.node.map { Pool(node: $0, size: size).folder } ?? size.folder
-        let set = "echo \(request.pages) > \(folder)nr_hugepages"
-        let isEnough = free >= needed.bytes
-        if isEnough, blocks.isEmpty || blocks.contains(where: { $0.largest >= size.bytes }) { return set }
+        let isEnough = free >= lacking.bytes
+        if isEnough, blocks.isEmpty || blocks.contains(where: { $0.largest >= size.bytes }) { return nil }
         let isGigantic = blocks.contains { $0.limit < size.bytes }
         let place = request.node.map { "node \($0)" } ?? "the machine"
         let why =
             !isEnough
-            ? "\(place) has \(ByteCount(free)) free and the missing pages need \(needed): end programs or ask for fewer"
+            ? "\(place) has \(ByteCount(free)) free and the missing pages need \(lacking): end programs"
             : isGigantic
                 ? "it works where \(place) has \(size) in one piece" : "the free memory of \(place) is in pieces"
         let count = (request.node.map { "\($0):" } ?? "") + "\(request.pages)"
         let boot = "hugepagesz=\(size.bytes / 1024)K hugepages=\(count)"
-        return "echo 1 > /proc/sys/vm/compact_memory; \(set)  # \(why)"
-            + (isGigantic && request.source > .commandLine
-                ? "; at boot more of it is whole: \(boot) on the kernel command line" : "")
+        return isGigantic && request.source > .commandLine
+            ? "\(why); at boot more of it is whole: \(boot) on the kernel command line" : why
     }
 }
 

@@ -26,7 +26,7 @@ extension KernelRoot {
                     path: ForeignText(path.hasPrefix("/") ? path : "/" + path), text: asked.text)
             }
         }
-        let knowsNodes = KernelRelease(parsing: release).map { $0 >= KernelRelease(5, 15) } ?? true
+        let knowsNodes = KernelRelease(parsing: release).map { $0 >= KernelRelease(5, 16) } ?? true
         return booted.compactMap { pages in
             var request = request(.commandLine, asked ?? known, "proc/cmdline", pages)
             request?.isUnderstood = pages.node == nil || knowsNodes

@@ -21,7 +21,8 @@ public struct PoolRequest: Hashable, Sendable {
     public var path: ForeignText
     /// What it says: `hugepages=0:8,1:16`.
     public var text: ForeignText
-    /// False for a form that this kernel is too old for: counts for single nodes on the command line, before 5.15.
+    /// False for a form that this kernel is too old for: counts for single nodes on the command line, in mainline kernels
+    /// before 5.16 (commit b5389086ad7b).
     public var isUnderstood = true
 
     public init(

@@ -95,7 +95,7 @@ private func shortfalls(
         #expect(
             finding.remedy
                 == "echo 1 > /proc/sys/vm/compact_memory; echo 116 > \(folder)nr_hugepages  # "
-                + "the free memory of node 1 is in pieces")
+                + "the free memory of node 1 is in pieces, or correct /etc/sysctl.d/a.conf")
     }
 
     @Test func findingOfTheMachine() throws {
@@ -113,7 +113,23 @@ private func shortfalls(
                 "asks for 201", "200, of which 3 are surplus", "100", "100, of which 3 are surplus",
                 "the largest free block on node 0 is 4 MiB",
             ])
-        #expect(finding.remedy == "echo 201 > /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages")
+        #expect(finding.remedy == Self.plainRemedy)
+    }
+
+    private static let plainRemedy =
+        "echo 201 > /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages  # or correct /etc/sysctl.d/a.conf"
+
+    /// Memory that is not known is not said to be none.
+    @Test(arguments: [true, false]) func memoryThatIsNotKnown(hasNodes: Bool) {
+        var observation = InventedMachine().observation
+        observation.requests = [request(201)]
+        if hasNodes {
+            for index in observation.nodes.indices { observation.nodes[index].memoryBytes = 0 }
+        } else {
+            observation.nodes = []
+        }
+        let findings = AuditReport(judging: observation).findings
+        #expect(findings.filter { $0.id == .poolShortfall }.map(\.remedy) == [Self.plainRemedy])
     }
 
     /// One page is, and some are.
@@ -137,7 +153,7 @@ private func shortfalls(
         #expect(
             shortfalls([asked]).first?.message
                 == "120 pages of 2 MiB (240 MiB) were asked for on node 1 and it has 100: "
-                + "kernels before 5.15 know no counts for single nodes")
+                + "mainline kernels before 5.16 know no counts for single nodes")
     }
 
     @Test func tooLittleMemory() {
@@ -145,7 +161,8 @@ private func shortfalls(
         #expect(
             finding?.remedy
                 == "echo 1 > /proc/sys/vm/compact_memory; echo 201 > /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages"
-                + "  # the machine has 1 MiB free and the missing pages need 2 MiB: end programs or ask for fewer")
+                + "  # the machine has 1 MiB free and the missing pages need 2 MiB: end programs, "
+                + "or correct /etc/sysctl.d/a.conf")
     }
 
     @Test func namesAreEscaped() {

@@ -144,7 +144,7 @@ private func tree(_ files: [String: String]) throws -> ScratchTree { try Scratch
     #expect(sizes == [1 << 30, 2 << 20])
 }
 
-@Test(arguments: [("5.10.0", false), ("5.15.1", true), ("7.2", true), ("?", true)])
+@Test(arguments: [("5.10.0", false), ("5.15.1", false), ("5.16", true), ("7.2", true), ("?", true)])
 func countsForNodesAreKnownFrom(_ release: String, _ isUnderstood: Bool) throws {
     let tree = try tree(["proc/cmdline": "hugepagesz=2M hugepages=0:8"])
     var unread: [Unread] = []

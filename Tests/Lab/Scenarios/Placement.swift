@@ -37,7 +37,7 @@ extension Scenario {
         },
     ]
 
-    /// Pages of both sizes. Kernels before 5.15 do not know the request per node, and get theirs at run time.
+    /// Pages of both sizes. Kernels before 5.16 do not know the request per node, and get theirs at run time.
     static let gigantic = [
         Scenario(
             "both-sizes", "one process with pages of 2 MiB and of 1 GiB on three nodes", on: .giantNodes, core: true
