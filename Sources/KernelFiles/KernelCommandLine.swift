@@ -2,21 +2,24 @@ import Observations
 import PageModel
 
 /// `/proc/cmdline`: what the kernel was started with; of that, the huge pages that it was asked for.
-/// Source: kernel `lib/cmdline.c`, `next_arg` and `memparse`; `mm/hugetlb.c`, `hugepages_setup`, `hugepagesz_setup` and
-/// `default_hugepagesz_setup`; `Documentation/admin-guide/kernel-parameters.txt`.
+/// Source: kernel `lib/cmdline.c`, `next_arg` and `memparse`; `mm/hugetlb.c`, `hugepages_setup`, `hugepagesz_setup`,
+/// `default_hugepagesz_setup` and `hugetlb_init`; `Documentation/admin-guide/kernel-parameters.txt`.
 struct KernelCommandLine {
-    /// In their order. What the kernel ignores by its own rules is none; whether it has the size is not asked.
+    /// In the order in which they are applied. What the kernel ignores by its own rules is none; whether it has the size is
+    /// not asked.
     private(set) var requests: [RequestedPages] = []
     /// `default_hugepagesz=`.
     private(set) var defaultSize: PageSize?
 
     /// The size that a count belongs to; nil for the default size.
-    private var size: PageSize?
+    private var size: PageSize? {
+        didSet { isCounted = isCounted && size == oldValue }
+    }
     /// False after a size that the kernel ignores: it then ignores the next count, too.
     private var isValidSize = true
     private var sizes: Set<PageSize> = []
-    /// The size of the last count: a second one for it is ignored.
-    private var counted: PageSize??
+    /// It has a valid count: a second one is ignored.
+    private var isCounted = false
 
     init(parsing content: [UInt8]) {
         for argument in Self.arguments(content) {
@@ -31,6 +34,14 @@ struct KernelCommandLine {
             default: continue
             }
         }
+        if defaultSize == nil { applyFirst() }
+    }
+
+    /// A count before any size replaces one that names the default size, once the kernel knows that: at
+    /// `default_hugepagesz=`, or at the end, in `hugetlb_init`.
+    private mutating func applyFirst() {
+        let first = requests.prefix { $0.size == nil }
+        if first.contains(where: { $0.pages > 0 }) { requests = Array(requests.dropFirst(first.count) + first) }
     }
 
     private mutating func addDefault(_ size: PageSize?) {
@@ -38,6 +49,7 @@ struct KernelCommandLine {
         guard let size, defaultSize == nil else { return }
         (defaultSize, self.size, isValidSize) = (size, size, true)
         sizes.insert(size)
+        applyFirst()
     }
 
     /// A size is taken once, and once more where `default_hugepagesz=` was it and it has no pages yet.
@@ -55,23 +67,24 @@ struct KernelCommandLine {
             isValidSize = true
             return
         }
-        guard counted != .some(size) else { return }
-        counted = .some(size)
+        guard !isCounted else { return }
         let text = ForeignText("hugepages=".utf8 + value)
         var rest = value
-        while let number = rest.takeNumber() {
+        while !rest.isEmpty {
+            let isFirst = rest.startIndex == value.startIndex
+            guard let number = rest.takeNumber() else { return }
             guard rest.first == UInt8(ascii: ":") else {
-                if rest.startIndex == value.startIndex + number.length {
-                    requests.append(RequestedPages(size: size, node: nil, pages: number.value, text: text))
-                }
-                return
+                guard isFirst else { return }
+                requests.append(RequestedPages(size: size, node: nil, pages: number, text: text))
+                break
             }
             rest = rest.dropFirst()
-            guard let node = Int(exactly: number.value), let pages = rest.takeNumber() else { return }
-            requests.append(RequestedPages(size: size, node: NodeID(node), pages: pages.value, text: text))
-            guard rest.first == UInt8(ascii: ",") else { return }
+            guard let node = Int(exactly: number), let pages = rest.takeNumber() else { return }
+            requests.append(RequestedPages(size: size, node: NodeID(node), pages: pages, text: text))
+            guard rest.first == UInt8(ascii: ",") else { break }
             rest = rest.dropFirst()
         }
+        isCounted = true
     }
 
     /// Cut at blanks outside quotes. A quote at the start of a word or of its value is left out, with the one at its end.
@@ -97,11 +110,11 @@ struct KernelCommandLine {
 
 extension ArraySlice<UInt8> {
     /// Takes the decimal digits at the start away; nil where there are none or too many.
-    fileprivate mutating func takeNumber() -> (value: UInt64, length: Int)? {
+    fileprivate mutating func takeNumber() -> UInt64? {
         let digits = prefix { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
         guard let value = UInt64(digits: digits) else { return nil }
         self = dropFirst(digits.count)
-        return (value, digits.count)
+        return value
     }
 }
 

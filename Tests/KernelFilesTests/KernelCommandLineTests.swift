@@ -23,6 +23,11 @@ private let lines: [(String, [String])] = [
     ("default_hugepagesz=1G hugepagesz=1G hugepages=3", ["1GiB - 3"]),
     ("default_hugepagesz=1G hugepages=2 hugepagesz=1G hugepages=3", ["1GiB - 2"]),
     ("default-hugepagesz=1G hugepages=2", ["1GiB - 2"]),
+    // It replaces one that names that size, once the kernel knows that it is the default.
+    ("hugepages=3 hugepagesz=2M hugepages=8", ["2MiB - 8", "- - 3"]),
+    ("hugepages=0 hugepagesz=2M hugepages=8", ["- - 0", "2MiB - 8"]),
+    ("hugepages=3 hugepagesz=2M hugepages=8 default_hugepagesz=2M", ["2MiB - 8", "- - 3"]),
+    ("hugepages=3 default_hugepagesz=2M hugepages=5", ["- - 3", "2MiB - 5"]),
     // What is said twice is taken once.
     ("hugepages=8 hugepages=16", ["- - 8"]),
     ("hugepagesz=2M hugepages=8 hugepages=16", ["2MiB - 8"]),
@@ -37,7 +42,10 @@ private let lines: [(String, [String])] = [
     ("hugepagesz=010000000 hugepages=1", ["2MiB - 1"]), ("hugepagesz=16g hugepages=1", ["16GiB - 1"]),
     ("hugepagesz=99999999999999999999G hugepages=1", []), ("hugepagesz=17179869184G hugepages=1", []),
     // Counts as far as the kernel understands them.
-    ("hugepages=", []), ("hugepages=x", []), ("hugepages=-8", []), ("hugepages=8x", ["- - 8"]), ("hugepages", []),
+    ("hugepages=", []), ("hugepages=x", []), ("hugepages=-8", []), ("hugepages=x hugepages=8", ["- - 8"]),
+    ("hugepages= hugepages=8", []), ("hugepages=0:8, hugepages=1:4", ["- 0 8"]),
+    ("hugepages=0:8,x hugepages=9", ["- 0 8", "- - 9"]),
+    ("hugepages=8x", ["- - 8"]), ("hugepages", []),
     ("hugepages=0:8,x", ["- 0 8"]), ("hugepages=0:8,16", ["- 0 8"]), ("hugepages=0:8;1:4", ["- 0 8"]),
     ("hugepages=0:,1:4", []), ("hugepages=:8", []), ("hugepages=8,0:4", ["- - 8"]),
     ("hugepages=99999999999999999999", []), ("hugepages=18446744073709551615:1", []),
