@@ -100,8 +100,11 @@ public struct HugetlbMachine: Sendable {
     /// of them looks for holders, which only system calls show.
     /// - Parameters:
     ///   - isPassive: leaves files alone: what they hold is then counted and not placed.
+    ///   - readsRequests: also reads what was asked of the pools.
     ///   - next: from all passes so far, what the next one is to do; nil for no more.
-    public func observe(isPassive: Bool = false, next: ([HugetlbPass]) -> NextPass?) -> MachineObservation {
+    public func observe(
+        isPassive: Bool = false, readsRequests: Bool = true, next: ([HugetlbPass]) -> NextPass?
+    ) -> MachineObservation {
         var passes = [pass(isThorough: false, search: nil)]
         var waited = 0.0
         while let wanted = next(passes) {
@@ -115,7 +118,7 @@ public struct HugetlbMachine: Sendable {
         var unread = unread
         let counted = sizes.filter { passes.last?.after.canHavePages(of: $0) ?? false }
         let cgroups = root.hugetlbCgroups(sizes: counted, unread: &unread)
-        let requests = root.poolRequests(release: host.release, unread: &unread)
+        let requests = readsRequests ? root.poolRequests(release: host.release, unread: &unread) : []
         var freeBlocks: [NodeID: FreeBlock] = [:]
         if !requests.isEmpty {
             unread.collect(.configuration, "the largest free blocks of memory") { () throws(KernelFileError) in

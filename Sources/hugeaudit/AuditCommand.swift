@@ -24,7 +24,7 @@ struct AuditCommand: ParsableCommand {
         let machine = try options.open(tree.kernelRoot)
         var scope = try options.scope(of: machine)
         scope.processes = try options.processes(pid, of: machine)
-        let report = options.audit(machine, scope)
+        let report = options.audit(machine, scope, judgesRequests: true)
         try options.finish(report.verdict) { isColoured in
             AuditText(report, isColoured: isColoured).text
         } json: {

@@ -79,8 +79,9 @@ struct AuditOptions: ParsableArguments {
         "\(word)\(items.count == 1 ? "" : "s") \(items.map(\.description).joined(separator: ", "))"
     }
 
-    func audit(_ machine: HugetlbMachine, _ scope: Scope) -> AuditReport {
-        let observation = machine.observe(isPassive: passive) { passes in
+    /// - Parameter judgesRequests: also what was asked of the pools, which concerns no leak.
+    func audit(_ machine: HugetlbMachine, _ scope: Scope, judgesRequests: Bool = false) -> AuditReport {
+        let observation = machine.observe(isPassive: passive, readsRequests: judgesRequests) { passes in
             Settling(passes, nodes: machine.nodes, host: machine.host).next
         }
         return AuditReport(judging: observation, scope: scope, failOn: failOn)

@@ -1,5 +1,7 @@
 import Foundation
+import KernelFiles
 import PageModel
+import SystemPackage
 import TestSupport
 import Testing
 
@@ -40,6 +42,15 @@ extension Live {
             #expect(outcome.errors.contains("\(holder.pids[0])"))
             #expect(pool.count("nr_hugepages") == 8)
         }
+    }
+
+    /// What was asked of the pools concerns the audit alone.
+    @Test(arguments: [("audit", 1), ("leaks", 0)])
+    static func onlyTheAuditJudgesRequests(_ command: String, _ status: Int32) throws {
+        let tree = try FixtureTree.shortfall()
+        let outcome = try run(product("hugeaudit"), [command, "--root", tree.root.directory.string])
+        #expect(outcome.status == status)
+        #expect(outcome.output.contains("pool-shortfall") == (status == 1), "\(outcome.output)")
     }
 
     @Test static func helpAndVersion() throws {
