@@ -87,6 +87,23 @@ int cbeneath_open_root(const char *path) {
     return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
+int cbeneath_open_in_root(const char *root, const char *path) {
+    int folder = cbeneath_open_root(root);
+    if (folder < 0) return -1;
+    struct how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+    bool is_all = !strcmp(root, "/");
+    int file, tries = 100;
+    /* EAGAIN: something was renamed or mounted while the kernel followed a `..`. */
+    do
+        file = is_all ? openat(folder, path, O_PATH | O_CLOEXEC)
+                      : (int)syscall(SYS_openat2, folder, path, &how, sizeof how);
+    while (file < 0 && errno == EAGAIN && --tries);
+    int error = errno;
+    close(folder);
+    errno = error;
+    return file;
+}
+
 int cbeneath_open(int folder, const char *path, int flags) {
     bool crosses = flags & CBENEATH_CROSS_MOUNTS, cached = flags & CBENEATH_CACHED;
     path += strspn(path, "/");

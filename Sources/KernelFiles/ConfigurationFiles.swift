@@ -5,6 +5,11 @@ import SystemPackage
 /// Files by which somebody configures the machine, in folders of which an earlier one goes before a later one.
 /// Source: sysctl.d(5), tmpfiles.d(5), systemd.unit(5).
 extension KernelRoot {
+    /// The folders of that name, those that go before first. `lib` is one by itself on Debian 11 that was never merged.
+    static func configurationFolders(_ name: String) -> [String] {
+        ["etc", "run", "usr/local/lib", "usr/lib", "lib"].map { "\($0)/\(name)" }
+    }
+
     /// The files of that ending, ascending by name, whatever folder they are in. A file in an earlier folder masks those of
     /// its name in later ones.
     func configurationFiles(_ ending: String, in folders: [String], unread: inout [Unread]) -> [String] {
@@ -22,9 +27,7 @@ extension KernelRoot {
     func configurationNames(in folder: String, unread: inout [Unread]) -> [String] {
         var found: [String] = []
         unread.collectConfiguration { () throws(KernelFileError) in
-            do throws(KernelFileError) { found = try names(in: folder) } catch {
-                if !error.isMissing { throw error }
-            }
+            found = try located(folder, "list") { place, _ in try KernelRoot.names(at: place) } ?? []
         }
         return found
     }
@@ -45,48 +48,38 @@ extension KernelRoot {
         }
     }
 
-    /// The content of a file, through links as they are meant below this root. Nil where there is none: no file, a link to
-    /// `/dev/null`, by which one is masked, or something that is no plain file, and where it has more than `most` bytes.
+    /// The content of a file. Nil where there is none: no file, a link to `/dev/null`, by which one is masked, or something
+    /// that is no plain file, and where it has more than `most` bytes.
     private func content(of relative: String, most: UInt64) throws(KernelFileError) -> [UInt8]? {
-        var place = relative
-        for _ in 0..<Self.mostLinks {
-            let path = path(place)
-            do {
-                let file = try FileDescriptor.open(
-                    path, .readOnly, options: [.closeOnExec, .noFollow, .nonBlocking])
-                defer { try? file.close() }
-                let status = try FileStatus(in: file)
-                guard status.isRegular, status.length <= most else { return nil }
-                return try file.content(length: Int(status.length))
-            } catch {
-                let error = KernelFileError("read", path, error)
-                if error.isMissing { return nil }
-                guard case .system(_, .tooManySymbolicLinkLevels) = error.problem else { throw error }
-            }
-            let target = try link(place).repaired
-            let folder = target.hasPrefix("/") ? [] : place.split(separator: "/").dropLast()
-            place = (folder + target.split(separator: "/")).joined(separator: "/")
+        try located(relative, "read") { place, status in
+            guard status.isRegular, status.length <= most else { return nil }
+            let file = try FileDescriptor.open(place, .readOnly, options: [.closeOnExec, .nonBlocking])
+            defer { try? file.close() }
+            return try file.content(length: Int(status.length))
         }
-        return nil
     }
 
-    /// As many as the kernel follows in one path. Source: path_resolution(7).
-    private static let mostLinks = 40
+    /// What `body` makes of a file or folder, to which links lead as they are meant below this root, never out of it. It gets
+    /// a path that leads to nothing else. Nil where nothing is there.
+    private func located<Value>(
+        _ relative: String, _ action: String, _ body: (FilePath, FileStatus) throws -> Value?
+    ) throws(KernelFileError) -> Value? {
+        do {
+            let found = try FileDescriptor.open(relative, inRoot: directory)
+            defer { try? found.close() }
+            return try body(FilePath("/proc/self/fd/\(found.rawValue)"), try FileStatus(in: found))
+        } catch {
+            switch error as? Errno {
+            case .noSuchFileOrDirectory, .notDirectory, .tooManySymbolicLinkLevels: return nil
+            default: throw KernelFileError(action, path(relative), error)
+            }
+        }
+    }
 }
 
 extension [Unread] {
     mutating func collectConfiguration(_ read: () throws(KernelFileError) -> Void) {
         collect(.configuration, "how many huge pages the machine was asked for", read)
-    }
-}
-
-extension KernelFileError {
-    /// It says that there is no such file.
-    fileprivate var isMissing: Bool {
-        switch problem {
-        case .system(_, .noSuchFileOrDirectory), .system(_, .notDirectory): true
-        default: false
-        }
     }
 }
 

@@ -80,10 +80,12 @@ public struct KernelRoot: Hashable, Sendable {
 
     /// The names in a folder, in no order, without `.` and `..`. A name that is no UTF-8 is none of the kernel's: repaired.
     func names(in relative: String) throws(KernelFileError) -> [String] {
-        let path = path(relative)
-        guard let folder = path.withPlatformString({ opendir($0) }) else {
-            throw KernelFileError("list", path, Errno.last)
-        }
+        do { return try Self.names(at: path(relative)) } catch { throw KernelFileError("list", path(relative), error) }
+    }
+
+    /// The same of a folder anywhere.
+    static func names(at path: FilePath) throws(Errno) -> [String] {
+        guard let folder = path.withPlatformString({ opendir($0) }) else { throw .last }
         defer { closedir(folder) }
         var names: [String] = []
         while let entry = readdir(folder) {

@@ -38,6 +38,13 @@ enum OpenBeneath: CaseIterable {
 }
 
 extension FileDescriptor {
+    /// An O_PATH descriptor of what `path` leads to where `root` is `/`: through links, never out of it.
+    static func open(_ path: String, inRoot root: FilePath) throws(Errno) -> FileDescriptor {
+        let file = root.withPlatformString { cbeneath_open_in_root($0, path) }
+        if file < 0 { throw .last }
+        return FileDescriptor(rawValue: file)
+    }
+
     /// An O_PATH descriptor of a folder, through links: for `/proc/PID/root`, which is one.
     static func openRoot(_ path: FilePath) throws(Errno) -> FileDescriptor {
         let file = path.withPlatformString { cbeneath_open_root($0) }

@@ -10,8 +10,9 @@ struct SysctlFile {
         try content.eachLine { line throws(FormatError) in
             var text = line.bytes.trimmed
             if text.first == UInt8(ascii: "-") { text = text.dropFirst().trimmed }
+            // The kernel takes the first word, whatever comes after it.
             guard let (key, value) = text.halves(at: UInt8(ascii: "=")), Self.isPoolKey(key.trimmed),
-                let pages = UInt64(count: value.trimmed)
+                let word = TextLine(value, number: line.number).words.first, let pages = UInt64(count: word)
             else { return }
             requests.append(RequestedPages(pages: pages, text: ForeignText(line.bytes.trimmed)))
         }
@@ -28,11 +29,14 @@ struct SysctlFile {
 }
 
 extension KernelRoot {
-    /// All requests, in the order in which the files are applied: `/etc/sysctl.conf` last, as `sysctl --system` does.
+    /// All requests, in the order in which the files are applied. `/etc/sysctl.conf` comes last, as `sysctl --system` has
+    /// it, unless a file is named `99-sysctl.conf`: that is a link to it on Debian before 13 and RHEL, which gives it its
+    /// place. Where neither that link nor procps is, as on Debian 13, systemd alone does not read it.
     func requestsOfSysctl(unread: inout [Unread]) -> [(path: String, asked: RequestedPages)] {
-        let folders = ["etc", "run", "usr/local/lib", "usr/lib", "lib"].map { "\($0)/sysctl.d" }
         var found: [(String, RequestedPages)] = []
-        for path in configurationFiles(".conf", in: folders, unread: &unread) + ["etc/sysctl.conf"] {
+        var paths = configurationFiles(".conf", in: Self.configurationFolders("sysctl.d"), unread: &unread)
+        if !paths.contains(where: { $0.hasSuffix("/99-sysctl.conf") }) { paths.append("etc/sysctl.conf") }
+        for path in paths {
             configuration(path, unread: &unread) { content throws(FormatError) in
                 found += try SysctlFile(parsing: content).requests.map { (path, $0) }
             }

@@ -1,10 +1,16 @@
 import Observations
 
 /// The services that systemd starts by itself: those that a target wants or requires by a link. Conditions, and branches of
-/// their scripts, are not judged: the last number that is spelt out for a pool counts.
+/// their scripts, are not judged: the last number that is spelt out for a pool counts. What a script has in variables is not
+/// known.
 /// Source: systemd.unit(5), "Unit File Load Path" and `NAME.wants/`.
 struct SystemdUnits {
-    private static let folders = ["etc", "run", "usr/local/lib", "usr/lib"].map { "\($0)/systemd/system" }
+    private static let folders = KernelRoot.configurationFolders("systemd/system")
+    /// How the targets start that a machine has not passed which runs as it should. Source: systemd.special(7).
+    private static let otherTargets = [
+        "shutdown.", "reboot.", "poweroff.", "halt.", "kexec.", "final.", "umount.", "rescue.", "emergency.", "initrd",
+        "system-update",
+    ]
     /// What a script has at most that is read.
     private static let longestScript: UInt64 = 64 << 10
     /// What a compiled program starts with. Source: elf(5).
@@ -31,6 +37,7 @@ struct SystemdUnits {
         var units: Set<String> = []
         for (folder, names) in zip(Self.folders, names) {
             for name in names where name.hasSuffix(".wants") || name.hasSuffix(".requires") {
+                if Self.otherTargets.contains(where: name.hasPrefix) { continue }
                 let wanted = root.configurationNames(in: "\(folder)/\(name)", unread: &unread)
                 units.formUnion(wanted.filter { $0.hasSuffix(".service") })
             }

@@ -33,10 +33,9 @@ extension ArraySlice<UInt8> {
 extension KernelRoot {
     /// All requests, in the order in which they are applied.
     func requestsOfTmpfiles(unread: inout [Unread]) -> [(path: String, asked: RequestedPages)] {
-        let folders = ["etc", "run", "usr/local/lib", "usr/lib"].map { "\($0)/tmpfiles.d" }
         var settings = TmpfilesSettings()
         var paths: [String] = []
-        for path in configurationFiles(".conf", in: folders, unread: &unread) {
+        for path in configurationFiles(".conf", in: Self.configurationFolders("tmpfiles.d"), unread: &unread) {
             configuration(path, unread: &unread) { content throws(FormatError) in try settings.add(content) }
             paths += Array(repeating: path, count: settings.requests.count - paths.count)
         }

@@ -51,18 +51,26 @@ private func tree(_ files: [String: String]) throws -> ScratchTree { try Scratch
     #expect(found.unread == [])
 }
 
+/// A name that leads to `sysctl.conf` gives it that name's place.
+@Test func placeOfSysctlConf() throws {
+    let tree = try tree(["etc/sysctl.conf": setting + "7", "etc/sysctl.d/99-z.conf": setting + "8"])
+    #expect(try asked(of: tree).requests == ["/etc/sysctl.d/99-z.conf - 8", "/etc/sysctl.conf - 7"])
+    try tree.link("etc/sysctl.d/99-sysctl.conf", to: "../sysctl.conf")
+    #expect(try asked(of: tree).requests == ["/etc/sysctl.d/99-sysctl.conf - 7", "/etc/sysctl.d/99-z.conf - 8"])
+}
+
 @Test func sourcesInTheOrderOfAStart() throws {
     let found = try asked(
         of: try tree([
-            "proc/cmdline": "hugepages=0:1,1:2", "etc/tmpfiles.d/a.conf": "w \(pool) - - - - 4",
+            "proc/cmdline": "hugepages=0:1,1:2", "lib/tmpfiles.d/a.conf": "w \(pool) - - - - 4",
             "etc/sysctl.conf": setting + "3",
-            "usr/lib/systemd/system/a.service": "ExecStart=/bin/sh -c 'echo 5 > \(pool)'",
+            "lib/systemd/system/a.service": "ExecStart=/bin/sh -c 'echo 5 > \(pool)'",
             "etc/systemd/system/multi-user.target.wants/a.service": "",
         ]))
     #expect(
         found.requests == [
-            "/proc/cmdline 0 1", "/proc/cmdline 1 2", "/etc/sysctl.conf - 3", "/etc/tmpfiles.d/a.conf - 4",
-            "/usr/lib/systemd/system/a.service - 5",
+            "/proc/cmdline 0 1", "/proc/cmdline 1 2", "/etc/sysctl.conf - 3", "/lib/tmpfiles.d/a.conf - 4",
+            "/lib/systemd/system/a.service - 5",
         ])
 }
 
@@ -90,11 +98,26 @@ private func tree(_ files: [String: String]) throws -> ScratchTree { try Scratch
     let found = try asked(of: tree)
     #expect(
         found.requests == [
-            "/usr/lib/systemd/system/alias.service - 8".replacing("/usr/lib", with: "/etc"),
+            "/etc/systemd/system/alias.service - 8",
             "/usr/lib/systemd/system/at@.service - 4", "/etc/systemd/system/at@.service.d/a.conf - 5",
             "/run/systemd/system/at@7.service.d/b.conf - 6", "/opt/pool - 10", "/etc/systemd/system/on.service - 3",
         ])
     #expect(found.unread == [])
+}
+
+/// A machine that runs has not passed the targets of its end, of trouble, of an initrd or an update.
+@Test(arguments: [
+    ("multi-user.target.wants", 1), ("a.service.requires", 1), ("shutdown-log.target.wants", 1),
+    ("shutdown.target.wants", 0), ("rescue.target.requires", 0), ("initrd-root-fs.target.wants", 0),
+    ("system-update-pre.target.wants", 0),
+])
+func targetsThatAreNotPassed(_ folder: String, _ count: Int) throws {
+    let found = try asked(
+        of: try tree([
+            "etc/systemd/system/a.service": "ExecStart=/bin/sh -c 'echo 8 > \(pool)'",
+            "lib/systemd/system/\(folder)/a.service": "",
+        ]))
+    #expect(found.requests.count == count)
 }
 
 /// Links lead below the root of the saved tree, never to this machine, and never on for ever.
@@ -103,6 +126,14 @@ private func tree(_ files: [String: String]) throws -> ScratchTree { try Scratch
     try tree.link("etc/sysctl.d/a.conf", to: "/opt/mine.conf")
     try tree.link("etc/sysctl.d/c.conf", to: "../../opt/mine.conf")
     try tree.link("etc/sysctl.d/d.conf", to: "d.conf")
+    let up = String(repeating: "../", count: 40)
+    try tree.link("run/sysctl.d", to: "\(up)opt/more")
+    try tree.write("opt/more/h.conf", bytes(setting + "3"))
+    let outside = try KernelFilesTests.tree(["j.conf": setting + "9"])
+    try tree.link("lib/sysctl.d", to: outside.root.directory.string)
+    for (name, text) in ["i": "", "k": up] {
+        try tree.link("etc/sysctl.d/\(name).conf", to: text + outside.root.path("j.conf").string)
+    }
     try tree.link("etc/sysctl.d/e.conf", to: "/nowhere")
     try tree.make("etc/sysctl.d/f.conf")
     #expect(mkfifo(tree.root.path("etc/sysctl.d/g.conf").string, 0o600) == 0)
@@ -110,6 +141,7 @@ private func tree(_ files: [String: String]) throws -> ScratchTree { try Scratch
     #expect(
         found.requests == [
             "/etc/sysctl.d/a.conf - 1", "/etc/sysctl.d/b.conf - 2", "/etc/sysctl.d/c.conf - 1",
+            "/run/sysctl.d/h.conf - 3",
         ])
     #expect(found.unread == [])
 }
@@ -163,15 +195,20 @@ func countsForNodesAreKnownFrom(_ release: String, _ isUnderstood: Bool) throws 
     ]
     let tree = try tree(samples)
     try tree.write("etc/systemd/system/b.wants/a.service", [])
+    let whole = try asked(of: tree).requests
+    #expect(whole.count == 9)
     for (path, sample) in samples {
+        // Only its unit leads to a script.
+        let spoilt = ["/\(path) "] + (path.hasSuffix(".service") ? ["/opt/x "] : [])
+        let isOther = { (request: String) in !spoilt.contains { request.hasPrefix($0) } }
         for content in damage.contents(of: bytes(sample), seed: 5).prefix(damage == .overlong ? 3 : 60) {
             try tree.write(path, content)
             let found = try asked(of: tree)
+            #expect(found.requests.filter(isOther) == whole.filter(isOther))
             #expect(
                 found.unread.allSatisfy { $0.subject == .configuration && $0.path == ForeignText(tree.root.path(path)) }
             )
         }
         try tree.write(path, bytes(sample))
     }
-    #expect(try asked(of: tree).requests.count == 9)
 }

@@ -8,7 +8,10 @@ private let sysctls: [(String, [UInt64])] = [
     ("vm.nr_hugepages = 64\n", [64]), ("vm.nr_hugepages=64", [64]), ("vm/nr_hugepages = 64", [64]),
     ("-vm.nr_hugepages = 64", [64]), ("- vm.nr_hugepages = 64", [64]), (" \tvm.nr_hugepages\t=\t64 ", [64]),
     ("vm.nr_hugepages_mempolicy = 8", [8]), ("vm.nr_hugepages = 8\nvm.nr_hugepages = 0\n", [8, 0]),
-    ("# vm.nr_hugepages = 64", []), ("; vm.nr_hugepages = 64", []), ("vm.nr_hugepages = 64 # pages", []),
+    ("# vm.nr_hugepages = 64", []), ("; vm.nr_hugepages = 64", []),
+    // The first word counts.
+    ("vm.nr_hugepages = 64 # pages", [64]), ("vm.nr_hugepages=64\t8", [64]), ("vm.nr_hugepages = 64# pages", []),
+    ("vm.nr_hugepages = # 64", []),
     ("vm.nr_hugepages", []), ("-vm.nr_hugepages", []), ("vm.nr_hugepages =", []), ("vm.nr_hugepages = x", []),
     ("vm.nr_hugepages = -1", []), ("vm.nr_hugepages = 010", []), ("vm.nr_hugepages = 18446744073709551616", []),
     ("vm.nr_overcommit_hugepages = 64", []), ("vm.nr_hugepages_x = 64", []), ("kernel.nr_hugepages = 64", []),

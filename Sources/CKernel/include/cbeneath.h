@@ -14,6 +14,10 @@ static const int CBENEATH_STEPWISE = 4;
  * with errno. */
 int cbeneath_open_root(const char *path);
 
+/* Opens with O_PATH what `path` leads to for a process whose root is the folder `root`: through links, which do not leave
+ * it. Needs openat2(2) where `root` is not "/". Returns a descriptor, or -1 with errno. */
+int cbeneath_open_in_root(const char *root, const char *path);
+
 /* Opens `path` below `folder` with O_PATH: anything but a link. Links of any kind are refused, on the way and at its end:
  * ELOOP. So are `..`, `.` and empty names: EINVAL. Slashes at the start are left out; a path of nothing else is `folder`
  * itself where mounts may be crossed. What lies on another mount where they may not: EXDEV. Returns a descriptor, or -1
