@@ -30,17 +30,25 @@ struct Batch: Sendable {
             let result: Result
             do {
                 if let failure { throw failure }
-                let stage = Stage(try guest ?? Guest(kernel, topology, initramfs: initramfs))
+                let stage = Stage(try guest ?? boot(initramfs))
                 guest = stage.guest
                 result = Self.play(scenario, on: stage)
             } catch {
-                // What does not boot once is not waited for again.
+                // What does not boot is not waited for again.
                 failure = error
                 result = Result(scenario: scenario.name, kernel: kernel.name, verdict: .failed(["\(error)"]))
             }
             if case .failed = result.verdict { guest = nil }
             if scenario.spoilsGuest { guest = nil }
             done(result)
+        }
+    }
+
+    /// An old kernel may hang at its start under emulation while the host is busy: it gets a second try.
+    private func boot(_ initramfs: String) throws -> Guest {
+        do { return try Guest(kernel, topology, initramfs: initramfs) } catch {
+            say("again  \(kernel.name)  \(topology.name): \(error)")
+            return try Guest(kernel, topology, initramfs: initramfs)
         }
     }
 

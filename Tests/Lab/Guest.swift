@@ -30,7 +30,7 @@ final class Guest {
         emulator.standardError = console
         try emulator.run()
         do {
-            try link.awaitGuest(seconds: 120)
+            try link.awaitGuest(seconds: 90)
         } catch {
             throw Failure("no boot: \(error); console:\n" + consoleTail())
         }
