@@ -78,7 +78,7 @@ struct Table {
             case .passed: nil
             case .skipped(let reason): "- `\(result.scenario)` on \(result.kernel), skipped: \(reason)"
             case .failed(let failures):
-                "- `\(result.scenario)` on \(result.kernel), failed: \(failures.first?.prefix(300) ?? "")"
+                "- `\(result.scenario)` on \(result.kernel), failed: \(failures.first?.prefix { $0 != "\n" } ?? "")"
             }
         }.sorted().joined(separator: "\n")
     }
