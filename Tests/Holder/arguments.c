@@ -11,7 +11,9 @@ enum { mostPages = 1 << 20 };
 static _Noreturn void refuse(const char *why) {
     fprintf(stderr, "holder: %s\nusage: holder KIND [--size BYTES] [--pages N] [--touch N] [--noreserve] [--node N,…] "
                     "[--policy bind|interleave|preferred] [--spread N:PAGES,…] [--giants N,…] [--poison N] "
-                    "[--path PATH] [--uid N] [--children N] [--name COMM]\nkinds:", why);
+                    "[--path PATH] [--uid N] [--children N] [--name COMM] [--memory hugetlb|thp|base] "
+                    "[--rule MODE[:N,…]] [--task-rule MODE[:N,…]] [--cpu N,…] [--parts NAME,…] [--thp BYTES] "
+                    "[--base BYTES]\nkinds:", why);
     for (size_t i = 0; i < kindCount; i++) fprintf(stderr, " %s", kinds[i].name);
     fprintf(stderr, "\n");
     exit(2);
@@ -48,13 +50,14 @@ static size_t number(size_t least, size_t most) {
     return value;
 }
 
-static struct nodes nodeList(void) {
+static struct nodes listAt(const char *text) {
     struct nodes list = {0};
-    const char *text = optarg;
     do list.at[list.count++] = takeNode(&text);
     while (takeComma(&text, list.count));
     return list;
 }
+
+static struct nodes nodeList(void) { return listAt(optarg); }
 
 static void parseSpread(void) {
     const char *text = optarg;
@@ -72,6 +75,37 @@ static int policy(void) {
     if (strcmp(optarg, "interleave") == 0) return MPOL_INTERLEAVE;
     if (strcmp(optarg, "preferred") == 0) return MPOL_PREFERRED;
     refuse("--policy is bind, interleave or preferred");
+}
+
+static struct rule rule(void) {
+    static const struct {
+        const char *name;
+        int mode;
+    } modes[] = {
+        {"default", MPOL_DEFAULT},       {"local", MPOL_LOCAL},         {"bind", MPOL_BIND},
+        {"interleave", MPOL_INTERLEAVE}, {"preferred", MPOL_PREFERRED}, {"preferred-many", 5},
+        {"weighted-interleave", 6},
+    };
+    size_t length = strcspn(optarg, ":");
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        if (strlen(modes[i].name) != length || strncmp(modes[i].name, optarg, length) != 0) continue;
+        struct rule rule = {.isGiven = true, .mode = modes[i].mode};
+        if (optarg[length]) rule.nodes = listAt(optarg + length + 1);
+        return rule;
+    }
+    refuse("--rule and --task-rule want MODE or MODE:N,…");
+}
+
+static enum memory memory(void) {
+    if (strcmp(optarg, "hugetlb") == 0) return memoryHugetlb;
+    if (strcmp(optarg, "thp") == 0) return memoryTHP;
+    if (strcmp(optarg, "base") == 0) return memoryBase;
+    refuse("--memory is hugetlb, thp or base");
+}
+
+static const char *parts(void) {
+    if (!areParts(optarg)) refuse("--parts has a name that is none of a part");
+    return optarg;
 }
 
 // The bytes that C-like escapes mean: \n, \t, \r, \\ and \xHH.
@@ -108,7 +142,11 @@ static void parseOptions(int count, char **arguments) {
         {"spread", required_argument, NULL, 'd'}, {"giants", required_argument, NULL, 'g'},
         {"poison", required_argument, NULL, 'b'}, {"path", required_argument, NULL, 'f'},
         {"uid", required_argument, NULL, 'u'},    {"children", required_argument, NULL, 'c'},
-        {"name", required_argument, NULL, 'm'},   {NULL, 0, NULL, 0},
+        {"name", required_argument, NULL, 'm'},   {"memory", required_argument, NULL, 'M'},
+        {"rule", required_argument, NULL, 'R'},   {"task-rule", required_argument, NULL, 'T'},
+        {"cpu", required_argument, NULL, 'C'},    {"parts", required_argument, NULL, 'P'},
+        {"thp", required_argument, NULL, 'H'},    {"base", required_argument, NULL, 'B'},
+        {"executed", no_argument, NULL, 'X'},     {NULL, 0, NULL, 0},
     };
     for (int option; (option = getopt_long(count, arguments, "", names, NULL)) != -1;) {
         switch (option) {
@@ -125,6 +163,14 @@ static void parseOptions(int count, char **arguments) {
         case 'u': options.uid = (uid_t)number(0, UINT32_MAX - 1); break;
         case 'c': options.children = (int)number(0, maxChildren); break;
         case 'm': options.name = unescape(optarg); break;
+        case 'M': options.memory = memory(); break;
+        case 'R': options.rule = rule(); break;
+        case 'T': options.taskRule = rule(); break;
+        case 'C': options.cpus = nodeList(); break;
+        case 'P': options.parts = parts(); break;
+        case 'H': options.thp = number(0, 1UL << 40); break;
+        case 'B': options.base = number(0, 1UL << 40); break;
+        case 'X': options.isExecuted = true; break;
         default: refuse("unknown option");
         }
     }
@@ -146,6 +192,7 @@ static void settlePlacement(void) {
 
 static void settleLength(const struct kind *kind) {
     size_t stride = kind->stride ? kind->stride : 1;
+    if (options.memory == memoryBase) options.size = basePage;
     if (options.size & (options.size - 1)) refuse("--size is a power of two");
     if (options.touch == SIZE_MAX) options.touch = options.pages / stride;
     length = kind->span ? kind->span : options.pages * options.size;

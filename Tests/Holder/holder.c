@@ -2,11 +2,13 @@
 //
 //   holder KIND [--size BYTES] [--pages N] [--touch N] [--noreserve]
 //               [--node N,… [--policy bind|interleave|preferred] | --spread N:PAGES,…] [--giants N,…] [--poison N]
-//               [--path PATH] [--uid N] [--children N] [--name COMM]
+//               [--path PATH] [--uid N] [--children N] [--name COMM] [--memory hugetlb|thp|base]
+//               [--rule MODE[:N,…]] [--task-rule MODE[:N,…]] [--cpu N,…] [--parts NAME,…] [--thp BYTES] [--base BYTES]
 //
 // Kinds:  kinds.c says what each is.
 // Output: one line `ready pid=PID address=0x… fd=N child=PID,… thread=TID shmid=ID childshmid=ID`, with the keys that
 //         apply; `childshmid` is of the child's IPC namespace.
+//         Kinds of several stretches of memory tell each as NAME=0xADDRESS+BYTES, and what they lack as left=NAME,…
 // Input:  `step` makes the kind's next change and answers `stepped`; `quit` or the end of input undoes everything.
 // Exit:   0; 2 wrong use; 3 the state cannot be had here, with `cannot: WHAT: WHY` on stderr (a test skips with it).
 // However it ends, children die with it and its file and segment are removed; only SIGKILL leaves file and segment.
@@ -20,6 +22,11 @@
 // `--spread 1:2,2:3`, instead of --node and --pages, two pages are bound to node 1 and the next three to node 2.
 // --giants are the nodes of `sizes`. --poison N ends the setting up with a hardware error in page N (the first is 0) of
 // what is mapped at `address`: MADV_HWPOISON, for kernels with memory failure; the page is lost until they boot again.
+//
+// Private and shared memory is hugetlb, but for --memory thp (transparent huge pages of --size) or base (4 KiB, none of
+// them huge). --rule is the policy of what is mapped at `address` once it is touched: with --spread or --node pages
+// lie where that policy would not put them. --task-rule is the process's own from the beginning, and --cpu where it
+// runs. MODE is default, local, bind, interleave, preferred, preferred-many (Linux 5.15) or weighted-interleave (6.9).
 #include "holder.h"
 
 #include <fcntl.h>
@@ -41,6 +48,7 @@ static void announce(void) {
     if (thread) printf(" thread=%d", thread);
     if (segment >= 0) printf(" shmid=%d", segment);
     if (told->segment >= 0) printf(" childshmid=%d", told->segment);
+    announceParts();
     printf("\n");
     fflush(stdout);
 }
@@ -65,7 +73,10 @@ static void setUp(void) {
         thread = gettid();
         waitForLeaderToEnd();
     }
+    bindCPUs();
+    setTaskRule();
     kind->setUp();
+    applyRule();
     if (options.poison != SIZE_MAX) poisonPage();
 }
 
@@ -78,22 +89,28 @@ static bool canStep(void) {
     return true;
 }
 
+static void answer(const char *text) {
+    puts(text);
+    fflush(stdout);
+}
+
 static void *serve(void *unused) {
     (void)unused;
     char line[16];
     setUp();
-    announce();
+    if (!options.isExecuted) announce();
+    if (options.isExecuted && !kind->untilInput) answer("stepped");
     for (;;) {
         while (kind->untilInput && !inputWaits()) kind->untilInput();
         if (!fgets(line, sizeof line, stdin) || strcmp(line, "quit\n") == 0) break;
-        puts(strcmp(line, "step\n") == 0 && canStep() ? "stepped" : "no such step");
-        fflush(stdout);
+        answer(strcmp(line, "step\n") == 0 && canStep() ? "stepped" : "no such step");
     }
     undo();
     exit(0);
 }
 
 int main(int count, char **arguments) {
+    ownArguments = arguments;
     kind = parse(count, arguments);
     owner = getpid();
     told = mmap(NULL, sizeof *told, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

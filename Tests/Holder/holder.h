@@ -11,11 +11,22 @@
 #include <unistd.h>
 
 enum { hugeShift = 26, giantShift = 30, maxChildren = 64, maxNodes = 1024, maxListed = 64, maxSteps = 3 };
+enum { basePage = 4096, maxParts = 64 };
 
 // A list of nodes as an option has it, in its order.
 struct nodes {
     size_t count;
     int at[maxListed];
+};
+
+// What private and shared memory is made of.
+enum memory { memoryHugetlb, memoryTHP, memoryBase };
+
+// A memory policy and its nodes; none is wanted where `isGiven` is false.
+struct rule {
+    bool isGiven;
+    int mode;
+    struct nodes nodes;
 };
 
 extern struct options {
@@ -33,7 +44,14 @@ extern struct options {
     uid_t uid;  // who makes files
     const char *path, *name;
     int children;
+    enum memory memory;
+    struct rule rule, taskRule;  // of --rule and --task-rule
+    struct nodes cpus;
+    const char *parts;
+    size_t thp, base;  // bytes
+    bool isExecuted;   // by itself
 } options;
+extern char **ownArguments;
 
 struct kind {
     const char *name;
@@ -74,6 +92,7 @@ void atSignal(int signal);
 
 // memory.c
 int sizeFlag(void);
+int memoryFlags(void);
 int privateFlags(void);
 int sharedFlags(void);
 bool canMap(void *where, int flags);
@@ -88,7 +107,56 @@ void unlinkFile(void);
 void closeFile(void);
 void createMemfd(void);
 
+// parts.c
+void tellPart(const char *name, char *start, size_t bytes);
+void leavePartOut(const char *name);
+void announceParts(void);
+bool cannot(const char *what);
+char *mapPart(size_t bytes, int flags, int descriptor);
+char *mapAnonymousPart(size_t bytes, int advice);
+void fill(char *start, size_t bytes);
+void readThrough(char *start, size_t bytes);
+size_t countPages(char *start, size_t bytes, int bit);
+uint64_t frameAt(char *page);
+bool isInFolios(char *start, size_t bytes, size_t folio);
+bool isZeroPage(char *page);
+
+// mixture.c
+bool areParts(const char *list);
+void makeMixture(void);
+
+// ordinary.c
+bool makeBase(const char *name);
+bool makeZero(const char *name);
+bool makeFile(const char *name);
+bool makeFileShared(const char *name);
+char *mapMemfdPart(size_t bytes);
+bool makeSharedMemory(const char *name);
+bool makeMerged(const char *name);
+bool makeSwapped(const char *name);
+bool makeSharedSwapped(const char *name);
+
+// spaces.c
+void mapSparseSpace(void);
+void mapDenseSpace(void);
+void mapBig(void);
+void mapBloat(void);
+
+// changes.c
+void executeSelf(void);
+void leave(void);
+void forkAnother(void);
+void mapToCollapse(void);
+void collapse(void);
+void splitFolios(void);
+void mapInTurn(void);
+void writeSecondHalf(void);
+void forgetFirstHalf(void);
+
 // placement.c
+void bindCPUs(void);
+void setTaskRule(void);
+void applyRule(void);
 void place(void);
 void placeOnNode(char *start, size_t bytes, int node);
 void allocate(int mode, size_t from, size_t to);

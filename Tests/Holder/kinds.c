@@ -17,6 +17,16 @@ const struct kind kinds[] = {
     {.name = "zombie", .setUp = mapPrivate, .leaderEnds = true},
     // After munmap (1) only the descriptor of that thread holds the pages.
     {.name = "zombie-memfd", .setUp = mapMemfd, .steps = {unmap}, .leaderEnds = true},
+    // Pages of all kinds in one still process, in parts: mixture.c says which.
+    {.name = "mixture", .setUp = makeMixture},
+    // --thp bytes in transparent huge pages, --base bytes in base pages, all written: parts `thp` and `base`.
+    {.name = "big", .setUp = mapBig},
+    // --pages of 2 MiB in transparent huge pages, of each but one base page zeros: part `bloat`.
+    {.name = "bloat", .setUp = mapBloat},
+    // --pages of 4 KiB, in pieces of 2 MiB spread evenly over 64 TiB: parts `space`, `space2`…
+    {.name = "sparse-space", .setUp = mapSparseSpace},
+    // The same without the room between them.
+    {.name = "dense-space", .setUp = mapDenseSpace},
 
     // Memory that was changed once it was touched.
     // The second half is unmapped, and what was reserved for it goes.
@@ -31,6 +41,10 @@ const struct kind kinds[] = {
     {.name = "dontneed", .setUp = mapSharedAndForget},
     // The same of private pages frees all but the last.
     {.name = "dontneed-private", .setUp = mapPrivateAndForget},
+    // --pages of 2 MiB of base pages become huge ones (1, Linux 6.1) and base pages again (2).
+    {.name = "collapse", .setUp = mapToCollapse, .steps = {collapse, splitFolios}},
+    // The first half is touched, then the second (1), and then the first is given back (2).
+    {.name = "turns", .setUp = mapInTurn, .steps = {writeSecondHalf, forgetFirstHalf}},
 
     // Several processes.
     // --children that share the pages by fork and touch nothing.
@@ -47,6 +61,14 @@ const struct kind kinds[] = {
     {.name = "split-fork", .setUp = mapSplitByChild},
     // Only the child of a child that has ended has the pages; nothing is reserved for it.
     {.name = "orphaned-fork", .setUp = mapInOrphan},
+    // Each step forks a child that shares all pages.
+    {.name = "fork-later", .setUp = mapPrivate, .steps = {forkAnother}, .repeats = true},
+    // Each step executes the program anew: the same process with other memory of the same kind.
+    {.name = "exec", .setUp = mapPrivate, .steps = {executeSelf}, .repeats = true},
+    // The same without a rest.
+    {.name = "exec-race", .setUp = mapPrivate, .untilInput = executeSelf},
+    // The step (1) ends it, once it has answered.
+    {.name = "exit", .setUp = mapPrivate, .steps = {leave}},
 
     // Files.
     // The pages stay in the file after munmap (1), behind the descriptor after unlink (2); close (3) frees them.

@@ -10,14 +10,35 @@
 // The page size as mmap, memfd_create and shmget all take it: its base-2 logarithm in bits 26–31.
 int sizeFlag(void) { return __builtin_ctzl(options.size) << hugeShift; }
 
-int privateFlags(void) { return MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | sizeFlag(); }
+// Of --memory.
+int memoryFlags(void) { return options.memory == memoryHugetlb ? MAP_HUGETLB | sizeFlag() : 0; }
 
-int sharedFlags(void) { return MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB | sizeFlag(); }
+int privateFlags(void) { return MAP_PRIVATE | MAP_ANONYMOUS | memoryFlags(); }
+
+int sharedFlags(void) { return MAP_SHARED | MAP_ANONYMOUS | memoryFlags(); }
+
+// As mmap of `length`, from a boundary of --size on.
+static char *mapAligned(void *where, int flags) {
+    if (where || options.memory != memoryTHP) return mmap(where, length, PROT_READ | PROT_WRITE, flags, file, 0);
+    char *room = mmap(NULL, length + options.size, PROT_READ | PROT_WRITE, flags, file, 0);
+    if (room == MAP_FAILED) return room;
+    char *start = room + -(uintptr_t)room % options.size;
+    if (start > room) munmap(room, (size_t)(start - room));
+    munmap(start + length, (size_t)(room + options.size - start));
+    return start;
+}
+
+static void advise(void) {
+    if (options.memory == memoryTHP && madvise(address, length, MADV_HUGEPAGE)) fail("madvise(MADV_HUGEPAGE)");
+    // A kernel without transparent huge pages has no need of the other advice.
+    if (options.memory == memoryBase) madvise(address, length, MADV_NOHUGEPAGE);
+}
 
 bool canMap(void *where, int flags) {
     if (options.noReserve) flags |= MAP_NORESERVE;
-    address = mmap(where, length, PROT_READ | PROT_WRITE, flags, file, 0);
+    address = mapAligned(where, flags);
     if (address == MAP_FAILED) return false;
+    advise();
     place();
     return true;
 }

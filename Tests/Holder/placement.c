@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <linux/mempolicy.h>
+#include <sched.h>
 #include <sys/syscall.h>
 
 struct policy {
@@ -39,6 +40,34 @@ static void forEachPlaced(size_t from, size_t to, void (*work)(size_t from, size
 
 static void setPartPolicy(size_t from, size_t to, const struct policy *policy) {
     setPolicy(address + from, to - from, policy);
+}
+
+// The kernel takes no nodes for some modes; where the list is empty, it gets none.
+static struct policy policyOfRule(const struct rule *rule) {
+    return policyOf(rule->mode, rule->nodes.at, rule->nodes.count);
+}
+
+// --rule: for what is mapped at `address`, once it is touched, and no page moves for it.
+void applyRule(void) {
+    if (!options.rule.isGiven) return;
+    struct policy policy = policyOfRule(&options.rule);
+    setPolicy(address, length, &policy);
+}
+
+// --task-rule: for all that is touched from now on and has no policy of its own.
+void setTaskRule(void) {
+    if (!options.taskRule.isGiven) return;
+    struct policy policy = policyOfRule(&options.taskRule);
+    if (syscall(SYS_set_mempolicy, policy.mode, policy.mask, maxNodes + 1)) fail("set_mempolicy");
+}
+
+// --cpu
+void bindCPUs(void) {
+    if (!options.cpus.count) return;
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    for (size_t i = 0; i < options.cpus.count; i++) CPU_SET(options.cpus.at[i], &set);
+    if (sched_setaffinity(0, sizeof set, &set)) fail("sched_setaffinity");
 }
 
 // For what is mapped at `address`, before it is touched.
