@@ -67,7 +67,8 @@ let package = Package(
         .testTarget(
             name: "LiveTests",
             dependencies: [
-                "hugeaudit", "holder", "KernelFiles", "CKernel", "Observations", "PageModel", "TestSupport", "CStates",
+                "hugeaudit", "holder", "Audit", "KernelFiles", "CKernel", "Observations", "PageModel", "TestSupport",
+                "CStates",
                 system,
             ],
             swiftSettings: strict),

@@ -45,8 +45,10 @@ public struct Finding: Hashable, Sendable {
     /// Stable names: scripts rely on them.
     public enum ID: String, CaseIterable, Sendable {
         case cgroupSigbusRisk = "cgroup-sigbus-risk"
+        case compoundMismatch = "compound-mismatch"
         case counterMismatch = "counter-mismatch"
         case deletedFileHeld = "deleted-file-held"
+        case fallbackToBase = "fallback-to-base"
         case fileUnmapped = "file-unmapped"
         case kernelHeld = "kernel-held"
         case mapperNotSeen = "mapper-not-seen"
@@ -59,12 +61,15 @@ public struct Finding: Hashable, Sendable {
         case partialView = "partial-view"
         case partlyMapped = "partly-mapped"
         case poisonedPage = "poisoned-page"
+        case policyViolated = "policy-violated"
         case poolShortfall = "pool-shortfall"
         case processRemains = "process-remains"
+        case remotePlacement = "remote-placement"
         case reservationLeft = "reservation-left"
         case reservationUnderflow = "reservation-underflow"
         case reservationUnexplained = "reservation-unexplained"
         case surplusLingering = "surplus-lingering"
+        case thpBloat = "thp-bloat"
         case unexplainedPages = "unexplained-pages"
         case unsettled
     }

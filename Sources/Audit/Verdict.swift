@@ -17,9 +17,14 @@ public struct Verdict: Hashable, Sendable {
     /// `partial-view` never makes a verdict of findings: that something could not be read has a verdict of its own.
     /// - Parameter pools: the rows that are in scope.
     init(findings: [Finding], unread: [Unread], pools: [HugetlbBalance], failOn: Severity) {
+        self.init(findings, isPartial: !unread.isEmpty, failOn: failOn) { Self.allIsWell(pools) }
+    }
+
+    /// - Parameter allIsWell: the sentence where no finding is loud and nothing is missing.
+    init(_ findings: [Finding], isPartial: Bool, failOn: Severity, allIsWell: () -> String) {
         let ranked = findings.filter { $0.id != .partialView }
         let count = ranked.count { $0.severity >= failOn }
-        level = count > 0 ? .findings : unread.isEmpty ? .clean : .partial
+        level = count > 0 ? .findings : isPartial ? .partial : .clean
         let loudest = ranked.first { $0.severity >= min(failOn, .warning) }
         summary =
             switch (loudest, level) {
@@ -27,7 +32,7 @@ public struct Verdict: Hashable, Sendable {
             case (let loudest?, _):
                 "Nothing of severity \(failOn.rawValue), but: \(Self.sentence(loudest, others: ranked.count - 1))"
             case (nil, .partial): "The view is partial: \(findings.first { $0.id == .partialView }?.message ?? "")"
-            case (nil, _): Self.allIsWell(pools)
+            case (nil, _): allIsWell()
             }
     }
 

@@ -7,22 +7,9 @@ struct WitnessFindings {
     let settling: Settling
     let unread: [Unread]
 
-    var findings: [Finding] { partialView + unsettled + nodeMismatches + lostFrames + headsWithoutNode }
+    var findings: [Finding] { Finding.partialView(unread) + unsettled + nodeMismatches + lostFrames + headsWithoutNode }
 
     private var pass: HugetlbPass? { observation.passes.last }
-
-    private var partialView: [Finding] {
-        guard let first = unread.first else { return [] }
-        return [
-            Finding(
-                .partialView, .note,
-                unread.count == 1
-                    ? "One thing could not be read: \(first.what)"
-                    : "\(unread.count) things could not be read, above all \(first.what)",
-                evidence: unread.map { Evidence(.audit, $0.path.escaped, "\($0.what): \($0.reason)") },
-                remedy: first.remedy)
-        ]
-    }
 
     private static let waitForQuiet = "Audit again when programs have started up and no pool is being resized"
 
@@ -56,17 +43,8 @@ struct WitnessFindings {
     }
 
     private var nodeMismatches: [Finding] {
-        (pass?.walk.disagreements ?? []).sorted { ($0.byBlocks, $0.size) < ($1.byBlocks, $1.size) }.map { found in
-            Finding(
-                .nodeMismatch, .error, node: found.byLibnuma, pageSize: found.size, pages: found.pages,
-                "\(Amount(found.pages, found.size).are()) on node \(found.byLibnuma) by libnuma and on node "
-                    + "\(found.byBlocks) by memory blocks and zones; libnuma was believed",
-                evidence: [
-                    Evidence(.libnuma, "numa_move_pages", "node \(found.byLibnuma)"),
-                    Evidence(.census, "/proc/zoneinfo, /sys/devices/system/memory", "node \(found.byBlocks)"),
-                ],
-                remedy: "Report it with /proc/zoneinfo: unmapped pages near there may be placed wrongly, too")
-        }
+        (pass?.walk.disagreements ?? []).sorted { ($0.byBlocks, $0.size) < ($1.byBlocks, $1.size) }
+            .map { .nodeMismatch($0, believed: "libnuma was believed") }
     }
 
     private var lostFrames: [Finding] {
@@ -96,5 +74,34 @@ struct WitnessFindings {
                 ],
                 remedy: "Report it with /proc/zoneinfo and the links in /sys/devices/system/node")
         }
+    }
+}
+
+extension Finding {
+    /// That the view is partial; nothing where all was read.
+    static func partialView(_ unread: [Unread]) -> [Finding] {
+        guard let first = unread.first else { return [] }
+        return [
+            Finding(
+                .partialView, .note,
+                unread.count == 1
+                    ? "One thing could not be read: \(first.what)"
+                    : "\(unread.count) things could not be read, above all \(first.what)",
+                evidence: unread.map { Evidence(.audit, $0.path.escaped, "\($0.what): \($0.reason)") },
+                remedy: first.remedy)
+        ]
+    }
+
+    /// - Parameter believed: whose word counts in the report.
+    static func nodeMismatch(_ found: NodeDisagreement, believed: String) -> Finding {
+        Finding(
+            .nodeMismatch, .error, node: found.byLibnuma, pageSize: found.size, pages: found.pages,
+            "\(Amount(found.pages, found.size).are()) on node \(found.byLibnuma) by libnuma and on node "
+                + "\(found.byBlocks) by memory blocks and zones; \(believed)",
+            evidence: [
+                Evidence(.libnuma, "numa_move_pages", "node \(found.byLibnuma)"),
+                Evidence(.census, "/proc/zoneinfo, /sys/devices/system/memory", "node \(found.byBlocks)"),
+            ],
+            remedy: "Report it with /proc/zoneinfo: unmapped pages near there may be placed wrongly, too")
     }
 }

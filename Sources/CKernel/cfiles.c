@@ -13,6 +13,8 @@ int cfiles_status(int folder, const char *name, int follows, struct cfiles_statu
     *status = (struct cfiles_status){
         .device_major = all.stx_dev_major,
         .device_minor = all.stx_dev_minor,
+        .special_major = all.stx_rdev_major,
+        .special_minor = all.stx_rdev_minor,
         .inode = all.stx_ino,
         .length = all.stx_size,
         .blocks = all.stx_blocks,

@@ -21,9 +21,15 @@ struct FileStatus: Hashable, Sendable {
     /// The mount by which it was reached, as in mountinfo; nil where the kernel does not tell, before 5.8.
     let mount: UInt64?
     private let mode: UInt32
+    private let special: DeviceNumber
 
     var isRegular: Bool { mode & UInt32(S_IFMT) == UInt32(S_IFREG) }
     var isFolder: Bool { mode & UInt32(S_IFMT) == UInt32(S_IFDIR) }
+    var isSocket: Bool { mode & UInt32(S_IFMT) == UInt32(S_IFSOCK) }
+    /// `st_rdev` of a character device; nil of anything else.
+    var characterDevice: DeviceNumber? { mode & UInt32(S_IFMT) == UInt32(S_IFCHR) ? special : nil }
+    /// `st_rdev` of a block device; nil of anything else.
+    var blockDevice: DeviceNumber? { mode & UInt32(S_IFMT) == UInt32(S_IFBLK) ? special : nil }
 
     /// Of `name` in `folder`; of `folder` itself, which may be an O_PATH descriptor, where `name` is empty.
     /// - Parameter followsLinks: as for a magic link of `/proc/PID/fd`, which leads to the open file itself.
@@ -36,6 +42,7 @@ struct FileStatus: Hashable, Sendable {
         var status = cfiles_status()
         guard cfiles_status(folder.rawValue, name, followsLinks ? 1 : 0, &status) == 0 else { throw Errno.last }
         device = DeviceNumber(major: status.device_major, minor: status.device_minor)
+        special = DeviceNumber(major: status.special_major, minor: status.special_minor)
         (inode, length, allocated) = (status.inode, status.length, status.blocks &* 512)
         (modifiedAt, links, owner) = (Double(status.modified), status.links, status.owner)
         (blockSize, mode) = (UInt64(status.block_size), status.mode)

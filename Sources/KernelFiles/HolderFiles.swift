@@ -78,7 +78,7 @@ extension HolderSearcher {
     }
 
     /// - Parameter folder: of the process or of a thread with a table of its own, below `proc`.
-    mutating func take(_ choice: DescriptorScan.Choice, of owner: HugetlbWalker.Owner, in folder: String) {
+    mutating func take(_ choice: DescriptorScan.Choice, of owner: MemoryOwner, in folder: String) {
         let root = machine.root
         found.descriptors += choice.looked
         if choice.isRefused { found.refused += 1 }
@@ -116,7 +116,7 @@ extension HolderSearcher {
         }
     }
 
-    private mutating func meet(_ mappings: [Mapping], of owner: HugetlbWalker.Owner) throws(KernelFileError) {
+    private mutating func meet(_ mappings: [Mapping], of owner: MemoryOwner) throws(KernelFileError) {
         let noReserve = isAboutReservations ? noReserveMappings(among: mappings, of: owner) : []
         for mapping in mappings {
             let start = mapping.addresses.lowerBound
@@ -153,7 +153,7 @@ extension HolderSearcher {
 
     /// Nil where another file is mapped there by now.
     private mutating func status(
-        of identity: HugetlbFile.Identity, _ mapping: Mapping, _ owner: HugetlbWalker.Owner
+        of identity: HugetlbFile.Identity, _ mapping: Mapping, _ owner: MemoryOwner
     ) -> FileStatus? {
         do {
             // Of a thread it lies below the thread's own number alone.
@@ -173,7 +173,7 @@ extension HolderSearcher {
     private static let largest: Int64 = 2 << 30
 
     /// Nil where it is not known.
-    private func noReserveMappings(among mappings: [Mapping], of owner: HugetlbWalker.Owner) -> Set<UInt64>? {
+    private func noReserveMappings(among mappings: [Mapping], of owner: MemoryOwner) -> Set<UInt64>? {
         guard owner.status.residentBytes ?? .max <= Self.largest else { return nil }
         return try? machine.root.noReserveMappings(
             of: owner.folder, among: Set(mappings.map(\.addresses.lowerBound)))

@@ -11,7 +11,7 @@ struct HolderSearcher: ~Copyable {
     let machine: HugetlbMachine
     /// Whether it matters who has reserved pages.
     let isAboutReservations: Bool
-    let owners: [HugetlbWalker.Owner]
+    let owners: [MemoryOwner]
     var found: HolderSearch
     var unread: [Unread] = []
     var sightings: [HugetlbFile.Identity: Sighting] = [:]

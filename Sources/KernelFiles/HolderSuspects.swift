@@ -26,7 +26,7 @@ extension HolderSearcher {
         tellLeftOut()
     }
 
-    private mutating func searchThreads(of owner: HugetlbWalker.Owner) throws(KernelFileError) {
+    private mutating func searchThreads(of owner: MemoryOwner) throws(KernelFileError) {
         let tables = try machine.root.threadsWithOwnDescriptors(of: owner.pid)
         for thread in tables.threads where thread != owner.task {
             let folder = "\(owner.pid)/task/\(thread)"
@@ -48,7 +48,7 @@ extension HolderSearcher {
     }
 
     /// Looks at a descriptor that leads to no file on a disk.
-    mutating func suspect(_ number: Int32, of owner: HugetlbWalker.Owner, in folder: String) {
+    mutating func suspect(_ number: Int32, of owner: MemoryOwner, in folder: String) {
         let root = machine.root
         guard let link = try? root.link(ofDescriptor: number, of: folder) else { return }
         switch SuspectKind(link: link) {
@@ -66,7 +66,7 @@ extension HolderSearcher {
         }
     }
 
-    private mutating func suspectRing(_ number: Int32, of owner: HugetlbWalker.Owner, in folder: String) {
+    private mutating func suspectRing(_ number: Int32, of owner: MemoryOwner, in folder: String) {
         if rings?.process != owner.pid { rings = ProcessRings(of: owner.pid) }
         guard var rings, rings.read < ProcessRings.most else {
             ringsLeftOut += 1
@@ -91,7 +91,7 @@ extension HolderSearcher {
         self.rings = rings
     }
 
-    private func mapped(of owner: HugetlbWalker.Owner) -> RangeUnion {
+    private func mapped(of owner: MemoryOwner) -> RangeUnion {
         var mapped = RangeUnion()
         try? machine.root.mappings(of: owner.folder) { mapped.insert($0.addresses) }
         return mapped

@@ -71,7 +71,7 @@ extension KernelRoot {
     private static let countOfPages = "a count of pages, at most 2^52"
 
     /// Nil where this kernel does not have the file.
-    private func optional<Value>(_ read: () throws(KernelFileError) -> Value) throws(KernelFileError) -> Value? {
+    func optional<Value>(_ read: () throws(KernelFileError) -> Value) throws(KernelFileError) -> Value? {
         do { return try read() } catch {
             if case .system(_, .noSuchFileOrDirectory) = error.problem { return nil }
             throw error

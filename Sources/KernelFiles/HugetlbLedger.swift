@@ -1,5 +1,6 @@
 public import Observations
 public import PageModel
+import SystemPackage
 
 /// All hugepage counters in one go.
 extension KernelRoot {
@@ -58,5 +59,14 @@ extension Unread {
         Unread(
             .topology, what: "libnuma's word on the node of mapped pages", path: ForeignText("numa_move_pages"),
             reason: reason, remedy: "Run as root with CAP_SYS_PTRACE, where no seccomp filter refuses move_pages(2)")
+    }
+
+    /// CAP_SYS_ADMIN is missing.
+    /// - Parameter hasNodes: numa_maps could be read.
+    static func hiddenFrames(of process: PID, path: FilePath, hasNodes: Bool) -> Unread {
+        Unread(
+            .pageTables, what: "the frames of process \(process)", path: ForeignText(path),
+            reason: "page frame numbers or their flags are hidden" + (hasNodes ? "; nodes are from numa_maps" : ""),
+            remedy: "Run as root with CAP_SYS_ADMIN in the initial user namespace")
     }
 }

@@ -6,69 +6,36 @@ import SystemPackage
 
 /// The machine, or a saved tree of one, as the hugetlb audit reads it.
 public struct HugetlbMachine: Sendable {
-    let root: KernelRoot
-    public let host: HostObservation
-    /// Ascending.
-    public let nodes: [NodeObservation]
+    private let topology: Topology
     /// The hugetlb page sizes of the kernel, ascending, never empty.
     public let sizes: [PageSize]
-    let map: NodeMap
-    let libnuma: Libnuma?
-    let users: [UInt32: ForeignText]
     /// Empty in a saved tree.
     let internalDevices: [DeviceNumber: PageSize]
-    private let nodeIDs: [NodeID]
-    private let unread: [Unread]
-    private let started: Double
-    private let clock: ContinuousClock.Instant
 
+    var root: KernelRoot { topology.root }
+    public var host: HostObservation { topology.host }
+    /// Ascending.
+    public var nodes: [NodeObservation] { topology.nodes }
+    var map: NodeMap { topology.map }
+    var libnuma: Libnuma? { topology.libnuma }
+    var users: [UInt32: ForeignText] { topology.users }
     var base: PageSize { host.basePageSize }
     /// The places where the smallest huge page can start.
     var index: FrameIndex { FrameIndex(populated: map.populated, step: sizes[0].count(of: base)) }
 
     /// Throws where the kernel has no hugetlb at all, or `root` is no tree of one.
     public init(_ root: KernelRoot) throws(KernelFileError) {
-        (clock, started) = (.now, Double(time(nil)))
         sizes = try root.hugepageSizes()
         guard !sizes.isEmpty else {
             throw KernelFileError("find a page size in", root.path(KernelRoot.hugepages), Errno.noSuchFileOrDirectory)
         }
-        var unread: [Unread] = []
-        var ids: [NodeID] = []
-        var zones: Zoneinfo?
-        unread.collect(.topology, "the nodes") { () throws(KernelFileError) in ids = try root.nodeIDs() }
-        unread.collect(.topology, "the zones, which place frames on nodes") { () throws(KernelFileError) in
-            zones = try root.zoneinfo()
-        }
-        let host = root.host(zones: zones)
-        guard sizes[0] > host.basePageSize else {
-            let expected = "a size above that of base pages, \(host.basePageSize)"
+        topology = Topology(root)
+        guard sizes[0] > topology.host.basePageSize else {
+            let expected = "a size above that of base pages, \(topology.host.basePageSize)"
             let folder = sizes[0].hugepagesFolder
             throw KernelFileError(
                 root.path(KernelRoot.hugepages), FormatError(line: 1, bytes: folder.utf8, expected: expected))
         }
-        libnuma = root.isLive ? Libnuma() : nil
-        if root.isLive, libnuma == nil, !ids.isEmpty {
-            unread.append(.libnuma(reason: "numa_available() is negative"))
-        }
-        var nodes = libnuma?.nodes() ?? []
-        if libnuma == nil {
-            for id in ids {
-                unread.collect(.topology, "node \(id)") { () throws(KernelFileError) in nodes.append(try root.node(id))
-                }
-            }
-        }
-        if ids.isEmpty, nodes.isEmpty {
-            unread.collect(.topology, "the machine's memory and CPUs") { () throws(KernelFileError) in
-                nodes = [try root.onlyNode()]
-            }
-        }
-        var map = NodeMap(blocks: [], zones: zones?.spans ?? [])
-        unread.collect(.topology, "the memory blocks, which place frames on nodes") { () throws(KernelFileError) in
-            map = try root.nodeMap(of: ids, base: host.basePageSize, zones: zones?.spans ?? [])
-        }
-        (self.root, self.host, self.nodes, self.map, self.unread) = (root, host, nodes, map, unread)
-        (users, nodeIDs) = (root.userNames(), ids)
         internalDevices = root.isLive ? internalHugetlbDevices(sizes: sizes) : [:]
     }
 
@@ -88,10 +55,12 @@ public struct HugetlbMachine: Sendable {
     public func usedPages() -> [Pool: UInt64] {
         var used: [Pool: UInt64] = [:]
         for size in sizes {
-            for node in nodeIDs {
+            for node in topology.nodeIDs {
                 used[Pool(node: node, size: size)] = try? root.usedHugepages(of: size, on: node)
             }
-            if nodeIDs.isEmpty { used[Pool(node: NodeID(0), size: size)] = try? root.usedHugepages(of: size, on: nil) }
+            if topology.nodeIDs.isEmpty {
+                used[Pool(node: NodeID(0), size: size)] = try? root.usedHugepages(of: size, on: nil)
+            }
         }
         return used
     }
@@ -115,7 +84,7 @@ public struct HugetlbMachine: Sendable {
             pass.at += waited
             passes.append(pass)
         }
-        var unread = unread
+        var unread = topology.unread
         let counted = sizes.filter { passes.last?.after.canHavePages(of: $0) ?? false }
         let cgroups = root.hugetlbCgroups(sizes: counted, unread: &unread)
         let requests = readsRequests ? root.poolRequests(release: host.release, unread: &unread) : []
@@ -126,7 +95,8 @@ public struct HugetlbMachine: Sendable {
             }
         }
         var observation = MachineObservation(
-            host: host, takenAt: started, durationSeconds: secondsIn, nodes: nodes, passes: passes, unread: unread)
+            host: host, takenAt: topology.started, durationSeconds: topology.secondsIn, nodes: nodes, passes: passes,
+            unread: unread)
         (observation.cgroups, observation.requests, observation.freeBlocks) = (cgroups, requests, freeBlocks)
         return observation
     }
@@ -157,15 +127,14 @@ public struct HugetlbMachine: Sendable {
         }
         let after = ledger(unread: &unread)
         return HugetlbPass(
-            before: before, walk: walk, search: found, census: census, after: after, unread: unread, at: secondsIn)
+            before: before, walk: walk, search: found, census: census, after: after, unread: unread,
+            at: topology.secondsIn)
     }
 
     private func ledger(unread: inout [Unread]) -> Ledger {
         let memoryless = Set(nodes.filter { $0.memoryBytes == 0 }.map(\.id))
-        return root.ledger(sizes: sizes, nodes: nodeIDs, memoryless: memoryless, base: base, unread: &unread)
+        return root.ledger(sizes: sizes, nodes: topology.nodeIDs, memoryless: memoryless, base: base, unread: &unread)
     }
-
-    private var secondsIn: Double { clock.duration(to: .now).inSeconds }
 
     /// Nil where physical memory could not be read; `unread` then says why.
     private func census(reached: BitSet, learned: [PFN: NodeID], unread: inout [Unread]) -> HugetlbCensus? {
@@ -196,8 +165,4 @@ public struct HugetlbMachine: Sendable {
         let pages = map.populated.reduce(0) { $0 + UInt64($1.count) }
         return pages > (64 << 30) / base.bytes ? libnuma?.allowedCPUs ?? 1 : 1
     }
-}
-
-extension Duration {
-    fileprivate var inSeconds: Double { Double(components.seconds) + Double(components.attoseconds) / 1e18 }
 }

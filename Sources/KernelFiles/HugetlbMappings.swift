@@ -49,7 +49,7 @@ extension HugetlbWalker {
     }
 
     mutating func walkMappings(
-        of owner: Owner, _ which: Mappings, into pages: inout ProcessPages
+        of owner: MemoryOwner, _ which: Mappings, into pages: inout ProcessPages
     ) throws(KernelFileError) {
         let targets = try targets(of: owner, which)
         guard !targets.isEmpty else { return }
@@ -68,7 +68,7 @@ extension HugetlbWalker {
     }
 
     /// The mappings that can be hugetlb: with a file behind them, and aligned at both ends.
-    private func targets(of owner: Owner, _ which: Mappings) throws(KernelFileError) -> [Target] {
+    private func targets(of owner: MemoryOwner, _ which: Mappings) throws(KernelFileError) -> [Target] {
         var mappings: [Mapping] = []
         let smallest = machine.sizes[0].bytes
         try machine.root.mappings(of: owner.folder) { mapping in
@@ -107,7 +107,7 @@ extension HugetlbWalker {
 
     /// Adds the huge pages of one mapping.
     private mutating func walk(
-        _ target: inout Target, _ pagemap: borrowing WordFile, _ owner: Owner, _ pages: inout ProcessPages
+        _ target: inout Target, _ pagemap: borrowing WordFile, _ owner: MemoryOwner, _ pages: inout ProcessPages
     ) throws(KernelFileError) {
         let slice = max(4 << 30, machine.sizes[machine.sizes.count - 1].bytes)
         try pagemap.forEachPresentRange(in: target.mapping.addresses, base: machine.base, slice: slice) {
@@ -129,7 +129,7 @@ extension HugetlbWalker {
 
     /// Reads one word of pagemap for each huge page of `range`.
     private mutating func look(
-        at range: Range<UInt64>, _ target: inout Target, _ pagemap: borrowing WordFile, _ owner: Owner,
+        at range: Range<UInt64>, _ target: inout Target, _ pagemap: borrowing WordFile, _ owner: MemoryOwner,
         _ pages: inout ProcessPages
     ) throws(KernelFileError) {
         let smallest = machine.sizes[0].bytes
@@ -145,7 +145,9 @@ extension HugetlbWalker {
                 pages.isHidden = true
                 return
             case .present(let frame):
-                if target.size == nil { target.size = try sizeOfHugetlbPage(at: frame) }
+                if target.size == nil {
+                    target.size = try flags?.hugetlbSize(at: frame, sizes: machine.sizes, base: machine.base)
+                }
                 guard target.size != nil else {
                     target.isOrdinary = true
                     return
@@ -158,27 +160,9 @@ extension HugetlbWalker {
         }
     }
 
-    /// The size of the hugetlb page that starts at `frame`; nil where none does.
-    private func sizeOfHugetlbPage(at frame: PFN) throws(KernelFileError) -> PageSize? {
-        func word(_ frame: UInt64) throws(KernelFileError) -> PageFlags {
-            switch flags {
-            case .some(let file): PageFlags(rawValue: try file.word(at: frame) ?? 0)
-            case .none: []
-            }
-        }
-        guard try word(frame.rawValue).isSuperset(of: [.huge, .compoundHead]) else { return nil }
-        var size = machine.sizes[0]
-        for larger in machine.sizes.dropFirst() {
-            let next = try word(frame.rawValue + size.count(of: machine.base))
-            guard next.isSuperset(of: [.huge, .compoundTail]) else { break }
-            size = larger
-        }
-        return size
-    }
-
     /// Notes a batch of pages: which are new, on which node, and whether libnuma agrees.
     private mutating func note(
-        _ target: inout Target, _ pagemap: borrowing WordFile, _ owner: Owner, _ pages: inout ProcessPages
+        _ target: inout Target, _ pagemap: borrowing WordFile, _ owner: MemoryOwner, _ pages: inout ProcessPages
     ) {
         guard let size = target.size else { return }
         let places = target.batch.map { index[$0.frame] }
@@ -202,7 +186,7 @@ extension HugetlbWalker {
 
     /// Holds the map of nodes against libnuma for pages that no other process has led to.
     private mutating func compare(
-        _ batch: [Page], _ size: PageSize, _ pagemap: borrowing WordFile, _ owner: Owner
+        _ batch: [Page], _ size: PageSize, _ pagemap: borrowing WordFile, _ owner: MemoryOwner
     ) {
         guard let libnuma = machine.libnuma, !batch.isEmpty else { return }
         let answers: [NodeID?]
@@ -231,7 +215,7 @@ extension HugetlbWalker {
     /// For a process whose frames, or their flags, the kernel hides: pages by node from numa_maps, which needs less
     /// privilege.
     private mutating func place(
-        _ owner: Owner, byNumaMapsInto pages: inout ProcessPages
+        _ owner: MemoryOwner, byNumaMapsInto pages: inout ProcessPages
     ) throws(KernelFileError) {
         pages = ProcessPages()
         var failure: KernelFileError?
@@ -243,12 +227,8 @@ extension HugetlbWalker {
         } catch { failure = error }
         guard owner.status.hugetlbBytes != 0 || !pages.counts.isEmpty else { return }
         unread.append(
-            Unread(
-                .pageTables, what: "the frames of process \(owner.pid)",
-                path: ForeignText(machine.root.path("proc/\(owner.folder)/pagemap")),
-                reason: "page frame numbers or their flags are hidden"
-                    + (failure == nil ? "; nodes are from numa_maps" : ""),
-                remedy: "Run as root with CAP_SYS_ADMIN in the initial user namespace"))
+            .hiddenFrames(
+                of: owner.pid, path: machine.root.path("proc/\(owner.folder)/pagemap"), hasNodes: failure == nil))
         if let failure { throw failure }
     }
 }

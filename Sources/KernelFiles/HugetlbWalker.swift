@@ -17,7 +17,7 @@ struct HugetlbWalker: ~Copyable {
     /// Where the pages of files are that more than one process may map.
     var files: [HugetlbFile.Identity: SharedFilePages] = [:]
     /// Every process with an address space that let its status be read, ascending.
-    private(set) var owners: [Owner] = []
+    private(set) var owners: [MemoryOwner] = []
     /// Some mapping was seen that other processes could share the page tables of.
     var canBeShared = false
     var disagreements: [NodeDisagreement: UInt64] = [:]
@@ -40,7 +40,7 @@ struct HugetlbWalker: ~Copyable {
         var buffer: [UInt8] = []
         for pid in processes {
             do {
-                guard let owner = try owner(pid, buffer: &buffer) else { continue }
+                guard let owner = try root.memoryOwner(pid, buffer: &buffer) else { continue }
                 owners.append(owner)
                 if owner.status.hugetlbBytes == 0 {
                     continue
@@ -57,7 +57,7 @@ struct HugetlbWalker: ~Copyable {
         if canBeShared || isThorough {
             for owner in owners where owner.status.hugetlbBytes == 0 {
                 do { try add(owner, isThorough ? .all : .shareable) } catch {
-                    walk.refusedSharers += hasEnded(owner.pid, error) ? 0 : 1
+                    walk.refusedSharers += root.hasEnded(owner.pid, error) ? 0 : 1
                 }
             }
         }
@@ -68,41 +68,8 @@ struct HugetlbWalker: ~Copyable {
         }
     }
 
-    /// A process with an address space, and the folder below `proc` through which it can be read.
-    struct Owner {
-        let pid: PID
-        /// The process itself, or a thread of it that lives.
-        let task: PID
-        let folder: String
-        let status: ProcessStatus
-    }
-
-    /// Whether `error` is that the process ended; a file that is missing of one that is there is none.
-    private func hasEnded(_ pid: PID, _ error: KernelFileError) -> Bool {
-        switch error.problem {
-        case .system(_, .noSuchProcess): true
-        case .system(_, .noSuchFileOrDirectory): !machine.root.exists("proc/\(pid)/status")
-        default: false
-        }
-    }
-
-    /// Nil for kernel threads and for processes that have ended. A leader that ended before its threads is an empty
-    /// shell; a thread that lives leads to the address space.
-    private func owner(_ pid: PID, buffer: inout [UInt8]) throws(KernelFileError) -> Owner? {
-        let status = try machine.root.status("\(pid)", buffer: &buffer)
-        if status.hugetlbBytes != nil { return Owner(pid: pid, task: pid, folder: "\(pid)", status: status) }
-        guard status.isZombie, status.threads > 1 else { return nil }
-        for thread in try machine.root.threads(of: pid) where thread != pid {
-            let folder = "\(pid)/task/\(thread)"
-            if let living = try? machine.root.status(folder, buffer: &buffer), living.hugetlbBytes != nil {
-                return Owner(pid: pid, task: thread, folder: folder, status: living)
-            }
-        }
-        return nil
-    }
-
     private mutating func note(_ error: KernelFileError, _ pid: PID) {
-        if hasEnded(pid, error) {
+        if machine.root.hasEnded(pid, error) {
             walk.vanished += 1
         } else {
             unread.note(.pageTables, "the huge pages of process \(pid)", error)
@@ -117,18 +84,18 @@ struct HugetlbWalker: ~Copyable {
     }
 
     /// Walks one process and lists it where it maps anything, or where its status says so and it cannot be read.
-    private mutating func add(_ owner: Owner, _ which: Mappings) throws(KernelFileError) {
+    private mutating func add(_ owner: MemoryOwner, _ which: Mappings) throws(KernelFileError) {
         var pages = ProcessPages()
         do {
             try walkMappings(of: owner, which, into: &pages)
         } catch {
-            if owner.status.hugetlbBytes != 0, !hasEnded(owner.pid, error) { list(owner, pages) }
+            if owner.status.hugetlbBytes != 0, !machine.root.hasEnded(owner.pid, error) { list(owner, pages) }
             throw error
         }
         if !pages.counts.isEmpty { list(owner, pages) }
     }
 
-    private mutating func list(_ owner: Owner, _ pages: ProcessPages) {
+    private mutating func list(_ owner: MemoryOwner, _ pages: ProcessPages) {
         let (root, pid) = (machine.root, owner.pid)
         let user = owner.status.user
         walk.processes.append(

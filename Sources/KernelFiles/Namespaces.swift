@@ -6,6 +6,7 @@ import SystemPackage
 enum NamespaceKind: String {
     case mount = "mnt"
     case ipc
+    case network = "net"
 
     /// The number in what such a link says: `mnt:[4026531832]`; nil where it says something else.
     func inode(in link: some BidirectionalCollection<UInt8>) -> UInt64? {

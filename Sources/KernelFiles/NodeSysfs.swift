@@ -53,20 +53,24 @@ func vmstatCounters(parsing content: [UInt8]) throws(FormatError) -> [String: UI
 
 /// A list of CPUs as the kernel prints it, ascending: `0-3,8`. Empty for a node that has memory only.
 func cpuList(parsing content: [UInt8]) throws(FormatError) -> [Int] {
-    /// More than any kernel can be built for (`NR_CPUS` is 8192 at most).
-    let most = 1 << 16
-    let line = TextLine(content[...].trimmed, number: 1)
-    var cpus: [Int] = []
-    for part in line.bytes.split(separator: UInt8(ascii: ",")) {
-        let (low, high) = part.halves(at: UInt8(ascii: "-")) ?? (part, part)
-        guard let first = Int(digits: low), let last = Int(digits: high), first <= last, last < most,
-            first > cpus.last ?? -1
-        else {
-            throw line.error(expected: "a list of CPUs such as 0-3,8")
+    try TextLine(content[...].trimmed, number: 1).numbers(in: content[...], "a list of CPUs such as 0-3,8")
+}
+
+extension TextLine {
+    /// The numbers of a list in `field`, as the kernel prints a bitmap, ascending: `0-3,8`. Empty where no bit is set.
+    func numbers(in field: ArraySlice<UInt8>, _ expected: String) throws(FormatError) -> [Int] {
+        /// More CPUs or nodes than any kernel can be built for (`NR_CPUS` is 8192 at most).
+        let most = 1 << 16
+        var numbers: [Int] = []
+        for part in field.trimmed.split(separator: UInt8(ascii: ",")) {
+            let (low, high) = part.halves(at: UInt8(ascii: "-")) ?? (part, part)
+            guard let first = Int(digits: low), let last = Int(digits: high), first <= last, last < most,
+                first > numbers.last ?? -1
+            else { throw error(expected: expected) }
+            numbers += first...last
         }
-        cpus += first...last
+        return numbers
     }
-    return cpus
 }
 
 /// The distances to each node of the machine: `10 20 20`.

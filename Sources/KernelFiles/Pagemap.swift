@@ -33,42 +33,25 @@ extension WordFile {
         in addresses: Range<UInt64>, base: PageSize, slice: UInt64 = 4 << 30, _ pages: PresentPages = .all,
         _ body: (_ range: Range<UInt64>, _ isExact: Bool) throws(KernelFileError) -> Bool
     ) throws(KernelFileError) {
-        var regions = [ckernel_page_region](repeating: .init(), count: 512)
+        var scan = PagemapScan(CKERNEL_PAGE_IS_PRESENT_MASK)
+        if pages == .own {
+            scan.mask |= CKERNEL_PAGE_IS_FILE_MASK
+            scan.inverted = CKERNEL_PAGE_IS_FILE_MASK
+        }
         var start = addresses.lowerBound
         while start < addresses.upperBound {
             let end = min(addresses.upperBound, start &+ slice > start ? start + slice : .max)
-            var scan = ckernel_pm_scan_arg()
-            scan.size = UInt64(MemoryLayout<ckernel_pm_scan_arg>.size)
-            (scan.start, scan.end) = (start, end)
-            (scan.category_mask, scan.return_mask) = (CKERNEL_PAGE_IS_PRESENT_MASK, CKERNEL_PAGE_IS_PRESENT_MASK)
-            if pages == .own {
-                scan.category_mask |= CKERNEL_PAGE_IS_FILE_MASK
-                scan.category_inverted = CKERNEL_PAGE_IS_FILE_MASK
-            }
-            let count = regions.withUnsafeMutableBufferPointer { buffer in
-                scan.vec = UInt64(UInt(bitPattern: buffer.baseAddress))
-                scan.vec_len = UInt64(buffer.count)
-                return Int(ckernel_pagemap_scan(rawDescriptor, &scan))
-            }
-            if count < 0 {
-                let answer = Errno.last
-                guard answer == .inappropriateIOCTLForDevice || answer == .invalidArgument else {
-                    throw KernelFileError("scan", path, answer)
-                }
+            guard let next = try scan.call(self, start..<end) else {
                 return try forEachSavedRange(in: start..<addresses.upperBound, base: base, body)
             }
-            for region in regions.prefix(count) where region.start < region.end {
-                guard try body(region.start..<region.end, true) else { return }
-            }
-            // 6.18 was seen to stop short of the last region that it returned; never go back.
-            let next = max(scan.walk_end, regions.prefix(count).last?.end ?? 0)
-            start = next > start ? next : end
+            for region in scan.found { guard try body(region.start..<region.end, true) else { return } }
+            start = next
         }
     }
 
     /// Leaves out the holes of a saved file: one alone can be as wide as an address space. The kernel's own pagemap knows
     /// no holes and is given whole. Source: lseek(2), `SEEK_DATA` and `SEEK_HOLE`.
-    private func forEachSavedRange(
+    func forEachSavedRange(
         in addresses: Range<UInt64>, base: PageSize,
         _ body: (_ range: Range<UInt64>, _ isExact: Bool) throws(KernelFileError) -> Bool
     ) throws(KernelFileError) {
@@ -91,5 +74,52 @@ extension WordFile {
             if low < high, !(try body(low..<high, false)) { return }
             word = end
         }
+    }
+}
+
+/// PAGEMAP_SCAN, which is read-only as used here: what it is asked for, and what it found last.
+struct PagemapScan {
+    /// Categories that a page must have, but for those of `inverted`, which it must not.
+    var mask: UInt64
+    var inverted: UInt64 = 0
+    /// Categories of which a page must have one.
+    var anyOf: UInt64 = 0
+    /// Categories that are told of a region.
+    var told: UInt64
+    /// At most as many as the kernel collects before it lets go of the process's lock.
+    private var regions = [ckernel_page_region](repeating: .init(), count: 512)
+    private var count = 0
+
+    init(_ mask: UInt64, anyOf: UInt64 = 0, told: UInt64? = nil) {
+        (self.mask, self.anyOf, self.told) = (mask, anyOf, told ?? mask)
+    }
+
+    /// Ascending, of the last call.
+    var found: some Collection<ckernel_page_region> { regions.prefix(count).lazy.filter { $0.start < $0.end } }
+
+    /// Looks at pages of `addresses` until there is no more room for regions. Returns where to go on; nil where the kernel has
+    /// no such call (before 6.7), and of a saved file.
+    mutating func call(
+        _ pagemap: borrowing WordFile, _ addresses: Range<UInt64>
+    ) throws(KernelFileError) -> UInt64? {
+        var scan = ckernel_pm_scan_arg()
+        scan.size = UInt64(MemoryLayout<ckernel_pm_scan_arg>.size)
+        (scan.start, scan.end) = (addresses.lowerBound, addresses.upperBound)
+        (scan.category_mask, scan.category_inverted) = (mask, inverted)
+        (scan.category_anyof_mask, scan.return_mask) = (anyOf, told)
+        let answer = regions.withUnsafeMutableBufferPointer { buffer in
+            scan.vec = UInt64(UInt(bitPattern: buffer.baseAddress))
+            scan.vec_len = UInt64(buffer.count)
+            return Int(ckernel_pagemap_scan(pagemap.rawDescriptor, &scan))
+        }
+        count = max(0, answer)
+        if answer < 0 {
+            let error = Errno.last
+            if error == .inappropriateIOCTLForDevice || error == .invalidArgument { return nil }
+            throw KernelFileError("scan", pagemap.path, error)
+        }
+        // 6.18 was seen to stop short of the last region that it returned; never go back.
+        let next = max(scan.walk_end, regions.prefix(count).last?.end ?? 0)
+        return next > addresses.lowerBound ? next : addresses.upperBound
     }
 }

@@ -21,6 +21,11 @@ public struct ProcessStatus: Hashable, Sendable {
     public var lockedBytes: Int64?
     /// `VmRSS`: memory in RAM, without huge pages of hugetlb. Unit: bytes. Nil like `hugetlbBytes`.
     public var residentBytes: Int64?
+    /// `VmSwap`: private memory that is swapped out, without that of shared memory. Unit: bytes. Nil like `hugetlbBytes`.
+    public var swappedBytes: Int64?
+    /// `THP_enabled`: whether it may have transparent huge pages, as prctl(2) and its executable left it. Nil like
+    /// `hugetlbBytes`, and before 5.0.
+    public var isTransparentEnabled: Bool?
 
     public init(parsing content: [UInt8]) throws(FormatError) {
         try content.eachLine { line throws(FormatError) in
@@ -32,8 +37,11 @@ public struct ProcessStatus: Hashable, Sendable {
                 guard let number = Int32(digits: value.trimmed) else { throw line.error(expected: "PPid: and a PID") }
                 parent = PID(number)
             case UInt8(ascii: "T"):
-                guard let value = line.value(after: "Threads:") else { return }
-                threads = try line.number(in: value, "Threads: and a count")
+                if let value = line.value(after: "Threads:") {
+                    threads = try line.number(in: value, "Threads: and a count")
+                } else if let value = line.value(after: "THP_enabled:") {
+                    isTransparentEnabled = try line.flag(in: value, "THP_enabled: and 0 or 1")
+                }
             case UInt8(ascii: "U"):
                 guard line.value(after: "Uid:") != nil else { return }
                 let words = line.words
@@ -50,7 +58,7 @@ public struct ProcessStatus: Hashable, Sendable {
         }
     }
 
-    /// The lines that begin with `Vm` are many, and three are wanted.
+    /// The lines that begin with `Vm` are many, and four are wanted.
     private mutating func parse(memory line: TextLine) throws(FormatError) {
         switch line.bytes.dropFirst(3).first {
         case UInt8(ascii: "c"):
@@ -62,6 +70,9 @@ public struct ProcessStatus: Hashable, Sendable {
         case UInt8(ascii: "i"):
             guard let value = line.value(after: "VmPin:") else { return }
             pinnedBytes = try line.signedKilobytes(in: value, "VmPin: and an amount in kB")
+        case UInt8(ascii: "w"):
+            guard let value = line.value(after: "VmSwap:") else { return }
+            swappedBytes = try line.signedKilobytes(in: value, "VmSwap: and an amount in kB")
         default: break
         }
     }

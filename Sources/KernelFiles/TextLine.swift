@@ -27,6 +27,15 @@ struct TextLine {
         return value
     }
 
+    /// The yes or no in `field`: `1` or `0`.
+    func flag(in field: ArraySlice<UInt8>, _ expected: String) throws(FormatError) -> Bool {
+        switch try number(in: field, expected) {
+        case 0: false
+        case 1: true
+        default: throw error(expected: expected)
+        }
+    }
+
     /// The amount in `field`, written in kB as in meminfo. Unit of the result: bytes.
     func kilobytes(in field: ArraySlice<UInt8>, _ expected: String) throws(FormatError) -> UInt64 {
         guard let amount = UInt64(exactly: try signedKilobytes(in: field, expected)) else {

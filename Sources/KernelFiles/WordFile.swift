@@ -17,13 +17,26 @@ public struct WordFile: ~Copyable, Sendable {
     /// Fills `words` from word `first` on. Returns how many were read: fewer than asked only where the file ends. No file
     /// has more than 2^60 words, as its offsets are signed.
     public func read(at first: UInt64, into words: inout MutableSpan<UInt64>) throws(KernelFileError) -> Int {
-        guard first < 1 << 60 - UInt64(words.count) else { return 0 }
+        try read(at: first, into: &words, limit: words.count)
+    }
+
+    /// The same for the first words of an array, at most `limit` of them.
+    func read(at first: UInt64, into words: inout [UInt64], limit: Int) throws(KernelFileError) -> Int {
+        var span = words.mutableSpan
+        return try read(at: first, into: &span, limit: limit)
+    }
+
+    private func read(
+        at first: UInt64, into words: inout MutableSpan<UInt64>, limit: Int
+    ) throws(KernelFileError) -> Int {
+        let wanted = min(words.count, limit)
+        guard first < 1 << 60 - UInt64(wanted) else { return 0 }
         var filled = 0
-        while filled < words.count * 8 {
+        while filled < wanted * 8 {
             do {
                 let offset = Int64(first) * 8 + Int64(filled)
                 let count = try words.withUnsafeMutableBytes { bytes in
-                    try descriptor.read(fromAbsoluteOffset: offset, into: .init(rebasing: bytes[filled...]))
+                    try descriptor.read(fromAbsoluteOffset: offset, into: .init(rebasing: bytes[filled..<wanted * 8]))
                 }
                 if count == 0 { break }
                 filled += count

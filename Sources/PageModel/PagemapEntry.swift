@@ -23,6 +23,16 @@ public struct PagemapEntry: Hashable, Sendable {
         return bit(62) ? .swapped(type: UInt8(low & 31), offset: low >> 5) : .absent
     }
 
+    /// Of the swap-like entries one whose page is in swap. The kernel numbers swap areas from 0, and its other uses of such
+    /// entries from the top. Source: kernel `include/linux/swap.h`, MAX_SWAPFILES is 23 or more.
+    public var isInSwap: Bool { if case .swapped(let type, _) = location { type < 23 } else { false } }
+
+    /// Of the swap-like entries one that stands for no page: a guard region, or what userfaultfd and a driver noted there. It
+    /// names no frame but a small number. Source: kernel `include/linux/swapops.h`, PTE_MARKER_….
+    public var isMarker: Bool {
+        if case .swapped(_, let offset) = location { !isInSwap && offset < 16 } else { false }
+    }
+
     /// Bit 55. Set, too, on a page of a fresh mapping that is not populated.
     public var isSoftDirty: Bool { bit(55) }
     /// Bit 56: mapped once. Wrongly set up to 6.1 for hugetlb pages behind a shared PMD page table.

@@ -146,7 +146,7 @@ struct AuditDocument: Encodable {
         let allowed: OrNull<Bool>
         init(_ node: NodeObservation) {
             (self.node, memoryBytes, freeBytes) = (node.id.rawValue, node.memoryBytes, node.freeBytes)
-            (cpus, distances, allowed) = (cpuList(node.cpus), node.distances, OrNull(node.isAllowed))
+            (cpus, distances, allowed) = (NumberList(node.cpus).description, node.distances, OrNull(node.isAllowed))
         }
     }
 
@@ -263,17 +263,4 @@ struct AuditDocument: Encodable {
             (witness, path, says) = (evidence.witness.rawValue, evidence.path, evidence.says)
         }
     }
-}
-
-/// CPUs in the kernel's list format: `0-3,8`; empty for none.
-private func cpuList(_ cpus: [Int]) -> String {
-    var runs: [ClosedRange<Int>] = []
-    for cpu in cpus {
-        if let last = runs.last, last.upperBound == cpu - 1 {
-            runs[runs.count - 1] = last.lowerBound...cpu
-        } else {
-            runs.append(cpu...cpu)
-        }
-    }
-    return runs.map { $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound)-\($0.upperBound)" }.joined(separator: ",")
 }

@@ -16,12 +16,6 @@ struct AuditOptions: ParsableArguments {
     @Option(help: "How to print: text for a person, json for a program.")
     var format = Format.text
 
-    @Option(help: "The least severity that makes the exit status 1: note, warning or error.")
-    var failOn = Severity.warning
-
-    @Option(help: ArgumentHelp("Only this node; can be repeated.", valueName: "N"))
-    var node: [Int] = []
-
     @Option(help: ArgumentHelp("Only pages of this size, such as 2M or 1G; can be repeated.", valueName: "SIZE"))
     var pageSize: [PageSize] = []
 
@@ -31,11 +25,7 @@ struct AuditOptions: ParsableArguments {
             """)
     var passive = false
 
-    @Flag(name: .shortAndLong, help: "Print nothing: the exit status tells.")
-    var quiet = false
-
-    @Flag(help: "No colours, not on a terminal either.")
-    var noColor = false
+    @OptionGroup var report: ReportOptions
 
     func open(_ tree: KernelRoot) throws -> HugetlbMachine {
         do { return try HugetlbMachine(tree) } catch {
@@ -51,16 +41,12 @@ struct AuditOptions: ParsableArguments {
 
     /// What the options limit the report to; refuses what this machine does not have and lists what it has.
     func scope(of machine: HugetlbMachine) throws -> Scope {
-        let nodes = machine.nodes.map(\.id)
-        for id in node where !nodes.contains(NodeID(id)) {
-            throw ValidationError("There is no node \(id). This machine has \(Self.list("node", nodes))")
-        }
+        let nodes = try report.nodes(of: machine.nodes.map(\.id))
         for size in pageSize where !machine.sizes.contains(size) {
             throw ValidationError(
-                "This kernel has no huge pages of \(size). It has \(Self.list("size", machine.sizes))")
+                "This kernel has no huge pages of \(size). It has \(ReportOptions.list("size", machine.sizes))")
         }
-        return Scope(
-            nodes: node.isEmpty ? nil : Set(node.map { NodeID($0) }), sizes: pageSize.isEmpty ? nil : Set(pageSize))
+        return Scope(nodes: nodes, sizes: pageSize.isEmpty ? nil : Set(pageSize))
     }
 
     /// The processes of these numbers; nil for none. Refuses one that is not there and lists those that hold huge pages.
@@ -75,35 +61,24 @@ struct AuditOptions: ParsableArguments {
         return numbers.isEmpty ? nil : Set(numbers.map { PID($0) })
     }
 
-    private static func list(_ word: String, _ items: [some CustomStringConvertible]) -> String {
-        "\(word)\(items.count == 1 ? "" : "s") \(items.map(\.description).joined(separator: ", "))"
-    }
-
     /// - Parameter judgesRequests: also what was asked of the pools, which concerns no leak.
     func audit(_ machine: HugetlbMachine, _ scope: Scope, judgesRequests: Bool = false) -> AuditReport {
         let observation = machine.observe(isPassive: passive, readsRequests: judgesRequests) { passes in
             Settling(passes, nodes: machine.nodes, host: machine.host).next
         }
-        return AuditReport(judging: observation, scope: scope, failOn: failOn)
+        return AuditReport(judging: observation, scope: scope, failOn: report.failOn)
     }
 
     /// Prints the report, and ends with the exit status of its verdict.
     func finish(_ verdict: Verdict, text: (_ isColoured: Bool) -> String, json: () throws -> String) throws {
-        if !quiet {
+        try report.finish(verdict) {
             switch format {
-            case .text: Output.write(text(!noColor && Output.wantsColour(.standardOutput)))
-            case .json: Output.write(try json())
+            case .text: text(report.isColoured)
+            case .json: try json()
             }
-        }
-        switch verdict.level {
-        case .clean: break
-        case .findings: throw ExitCode(1)
-        case .partial: throw ExitCode(3)
         }
     }
 }
-
-extension Severity: ExpressibleByArgument {}
 
 extension PageSize: ExpressibleByArgument {
     /// `2M`, `2MiB`, `2048kB`, `1G`, or bytes. Nil for what is no page size.

@@ -15,7 +15,7 @@ struct HugeAudit: ParsableCommand {
             3 the view was partial and nothing worse was found.
             """,
         version: toolVersion,
-        subcommands: [AuditCommand.self, LeaksCommand.self, RunCommand.self],
+        subcommands: [AuditCommand.self, ProcessCommand.self, LeaksCommand.self, RunCommand.self, TrackCommand.self],
         defaultSubcommand: AuditCommand.self)
 
     static func main() {

@@ -29,7 +29,7 @@ struct LeaksCommand: ParsableCommand {
         let machine = try options.open(tree.kernelRoot)
         let scope = try options.scope(of: machine)
         let processes = try options.processes(pid, of: machine)
-        let report = LeakReport(options.audit(machine, scope), processes: processes, failOn: options.failOn)
+        let report = LeakReport(options.audit(machine, scope), processes: processes, failOn: options.report.failOn)
         try options.finish(report.verdict) { isColoured in
             LeaksText(report, isColoured: isColoured).text
         } json: {

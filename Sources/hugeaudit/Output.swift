@@ -25,7 +25,12 @@ enum Output {
     /// Colours are for a terminal, and not where NO_COLOR is set to anything: https://no-color.org.
     static func wantsColour(_ descriptor: FileDescriptor) -> Bool {
         let noColour = getenv("NO_COLOR").map { $0.pointee != 0 } ?? false
+        return isTerminal(descriptor) && !noColour
+    }
+
+    /// One that can go back in a line.
+    static func isTerminal(_ descriptor: FileDescriptor) -> Bool {
         let isDumb = getenv("TERM").map { String(cString: $0) == "dumb" } ?? true
-        return isatty(descriptor.rawValue) == 1 && !noColour && !isDumb
+        return isatty(descriptor.rawValue) == 1 && !isDumb
     }
 }

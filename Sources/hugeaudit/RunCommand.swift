@@ -93,7 +93,7 @@ struct RunCommand: ParsableCommand {
         let deadline = ContinuousClock.now + settle.duration
         while true {
             let after = options.audit(try options.open(.live), scope)
-            let difference = AuditDifference(from: before, to: after, run: run, failOn: options.failOn)
+            let difference = AuditDifference(from: before, to: after, run: run, failOn: options.report.failOn)
             let rest = ContinuousClock.now.duration(to: deadline)
             guard !difference.isAtRest, rest > .zero else { return difference }
             usleep(UInt32(min(rest, .milliseconds(50)) / .microseconds(1)))
@@ -101,8 +101,8 @@ struct RunCommand: ParsableCommand {
     }
 
     private func report(_ difference: AuditDifference, to target: FileDescriptor?) throws {
-        guard !options.quiet || target != nil else { return }
-        let isColoured = target == nil && !options.noColor && Output.wantsColour(.standardError)
+        guard !options.report.quiet || target != nil else { return }
+        let isColoured = target == nil && !options.report.noColor && Output.wantsColour(.standardError)
         let text =
             switch options.format {
             case .text: DifferenceText(difference, isColoured: isColoured).text

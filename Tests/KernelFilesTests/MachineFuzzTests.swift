@@ -171,6 +171,14 @@ private func spoiltMachineIsObservedOrRefused(fault: Fault, seed: UInt64) throws
     let report = AuditReport(judging: observation)
     #expect(AuditText(report, isColoured: false).text.contains(report.verdict.summary))
     #expect(try ReportDocument(AuditJSON(report, version: "1").text).pools.count == report.pools.count)
+
+    // So can each process: what it has in RAM is on nodes, hidden, or said to be unread.
+    let machine = ProcessMachine(tree.root)
+    for pid in (try? machine.processes()) ?? [] {
+        let seen = ProcessReport(judging: machine.observe(pid))
+        #expect(ProcessText(seen, isColoured: false).text.contains(seen.verdict.summary))
+        #expect(try ProcessJSON(seen, version: "1").text.contains("hugeaudit.process/1"))
+    }
 }
 
 /// Faults that must be seen as such: the table that shows that the test above does not pass for want of damage.

@@ -10,6 +10,7 @@ import Testing
 private enum TextFormat: String, CaseIterable, Sendable {
     case meminfo, nodeMeminfo, vmstat, zoneinfo, cpulist, distance, count, reservation, demoteSize, blockSize, status
     case maps, numaMaps, mountinfo, smaps, descriptorInfo, segments, buddyinfo
+    case allowedLists, stat, setting, smapsFlags, packetSockets, attachedNode
 
     var sample: [UInt8] {
         let text =
@@ -50,6 +51,20 @@ private enum TextFormat: String, CaseIterable, Sendable {
                     + "-847269989 1 600 6291456 20090 20090 1 0 0 0 0 1795272284 0 1795272284 2147483648 0\n"
             case .buddyinfo:
                 "Node 0, zone      DMA      0      0      1      3 \nNode 1, zone   Normal      7      5      2      0 \n"
+            case .allowedLists:
+                "Name:\tdb\nCpus_allowed:\tf\nCpus_allowed_list:\t0-3\nMems_allowed:\t5\nMems_allowed_list:\t0,2\n"
+            case .stat:
+                "7 (a) b) S 1 7 7 0 -1 4194560 2182 0 0 0 3 4 0 0 20 0 1 0 9054 3133440 410 18446744073709551615 1 2 3 4 5 "
+                    + "0 0 0 0 0 0 0 17 1 0 0 0 0 0 6 7 8 9 10 11 12 0\n"
+            case .packetSockets:
+                "sk               RefCnt Type Proto  Iface R Rmem   User   Inode\n"
+                    + "0000000000000000 3      3    0003   2     1 0      0      18312 \n"
+            case .attachedNode: "1\n"
+            case .setting: "always [madvise] never\n"
+            case .smapsFlags:
+                "00400000-00401000 r--p 00000000 00:02 198      /bin/holder\nKernelPageSize:    4 kB\nTHPeligible:    0\n"
+                    + "VmFlags: rd mr mw me\n7fac40400000-7fac40c00000 rw-p 00000000 00:0f 10264       /anon_hugepage\n"
+                    + "KernelPageSize:    2048 kB\nTHPeligible:    1\nVmFlags: rd wr mr mw me nr ht\n"
             }
         return bytes(text)
     }
@@ -79,6 +94,17 @@ private enum TextFormat: String, CaseIterable, Sendable {
                 }
             }
         case .buddyinfo: _ = try Buddyinfo(parsing: content, base: .fourKiB)
+        case .allowedLists: _ = try AllowedLists(parsing: content)
+        case .stat: _ = try ThreadStat(parsing: content)
+        case .setting: _ = try choice(parsing: content)
+        case .packetSockets:
+            try content.eachLine { line throws(FormatError) in
+                if line.number > 1 { _ = try PacketSocket(parsing: line) }
+            }
+        case .attachedNode: _ = try deviceNode(parsing: content)
+        case .smapsFlags:
+            var reader = SmapsReader()
+            try content.eachLine { line throws(FormatError) in _ = try reader.add(line) }
         }
     }
 
@@ -104,6 +130,12 @@ private enum TextFormat: String, CaseIterable, Sendable {
         case .descriptorInfo: "proc/7/fdinfo/3"
         case .segments: "proc/sysvipc/shm"
         case .buddyinfo: "proc/buddyinfo"
+        case .allowedLists: "proc/8/status"
+        case .stat: "proc/8/stat"
+        case .setting: "sys/kernel/mm/transparent_hugepage/enabled"
+        case .smapsFlags: "proc/8/smaps"
+        case .packetSockets: "proc/8/net/packet"
+        case .attachedNode: "sys/devices/pci0000:00/numa_node"
         }
     }
 
@@ -126,6 +158,14 @@ private enum TextFormat: String, CaseIterable, Sendable {
         case .descriptorInfo: _ = try root.descriptorInfo(of: 3, of: "7")
         case .segments: try root.sharedMemorySegments { _ in }
         case .buddyinfo: _ = try root.freeBlocks(base: .fourKiB)
+        case .allowedLists:
+            var buffer: [UInt8] = []
+            _ = try root.allowedLists(of: "8", buffer: &buffer)
+        case .stat: _ = try root.startTime(of: PID(8))
+        case .setting: _ = try root.transparentSettings()
+        case .packetSockets: _ = try root.packetSockets(of: "8")
+        case .attachedNode: _ = try root.attachedDevices(at: "sys/devices/pci0000:00")
+        case .smapsFlags: try root.smapsFlags(of: "8") { _ in }
         }
     }
 }

@@ -57,3 +57,18 @@ private let flags: [(UInt64, [Bool])] = [
     #expect(entry.isSoftDirty && entry.isExclusive && entry.isUserfaultWriteProtected)
     #expect(entry.isGuardRegion && entry.isFileOrShared)
 }
+
+/// Whether the entry is in swap, and whether it is a marker.
+private let swapLike: [(UInt64, Bool, Bool)] = [
+    (0x4000_0000_0000_00e3, true, false),  // swap area 3
+    (0x4000_0000_0000_00f6, true, false),  // 22, the last there can be
+    (0x4000_0000_0004_3217, false, false),  // 23: a frame under way
+    (0x4400_0000_0000_009f, false, true),  // a guard region
+    (0x4000_0000_0000_01ff, false, true), (0x4000_0000_0000_021f, false, false), (0, false, false),
+    (0x8000_0000_0000_1000, false, false),
+]
+
+@Test(arguments: swapLike) func swapLikeEntries(word: UInt64, isInSwap: Bool, isMarker: Bool) {
+    let entry = PagemapEntry(word: word)
+    #expect(entry.isInSwap == isInSwap && entry.isMarker == isMarker)
+}

@@ -11,6 +11,8 @@ public final class Holder {
     private let path: String?
     /// Its keys: `pid`, `child`, `thread`, `address`, `fd`, `shmid`, `childshmid`.
     public let ready: ReadyLine
+    /// What it said besides until it was ready: which parts it goes without, and why.
+    public let remarks: String
 
     /// The state cannot be had on this machine; a test is skipped with it.
     public struct Unavailable: Error, CustomStringConvertible {
@@ -18,21 +20,25 @@ public final class Holder {
         public init(description: String) { self.description = description }
     }
 
-    /// - Parameter cgroup: the `cgroup.procs` of the cgroup that it moves into first.
-    public init(_ arguments: [String], in cgroup: String? = nil) throws {
+    /// - Parameters:
+    ///   - cgroup: the `cgroup.procs` of the cgroup that it moves into first.
+    ///   - program: another build of it.
+    public init(_ arguments: [String], in cgroup: String? = nil, program: String = product("holder")) throws {
         path = arguments.firstIndex(of: "--path").map { arguments[$0 + 1] }
-        process.executableURL = URL(fileURLWithPath: cgroup == nil ? product("holder") : "/bin/bash")
-        let move = cgroup.map { ["-c", "echo $$ > \"$0\" && exec \"$@\"", $0, product("holder")] } ?? []
+        process.executableURL = URL(fileURLWithPath: cgroup == nil ? program : "/bin/bash")
+        let move = cgroup.map { ["-c", "echo $$ > \"$0\" && exec \"$@\"", $0, program] } ?? []
         process.arguments = move + arguments
         process.standardInput = input
         process.standardOutput = output
-        let errors = Pipe()
+        let errors = try namelessFile()
         process.standardError = errors
         try process.run()
-        guard let ready = ReadyLine(Self.nextLine(of: output)) else {
-            let reason = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-            throw Unavailable(description: reason.trimmingCharacters(in: .newlines))
-        }
+        let ready = ReadyLine(Self.nextLine(of: output))
+        if ready == nil { process.waitUntilExit() }
+        try errors.seek(toOffset: 0)
+        remarks = String(decoding: try errors.readToEnd() ?? Data(), as: UTF8.self)
+            .trimmingCharacters(in: .newlines)
+        guard let ready else { throw Unavailable(description: remarks) }
         self.ready = ready
     }
 

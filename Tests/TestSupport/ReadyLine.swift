@@ -1,4 +1,5 @@
-/// What a holder says of itself once its state is there: `ready pid=PID address=0x… fd=N child=PID,… shmid=ID …`.
+/// What a holder says of itself once its state is there: `ready pid=PID address=0x… fd=N child=PID,… shmid=ID …`,
+/// and of kinds with several stretches of memory `NAME=0xADDRESS+BYTES …`.
 public struct ReadyLine: Sendable {
     private let words: [Substring: Substring]
 
@@ -13,6 +14,15 @@ public struct ReadyLine: Sendable {
     }
 
     public subscript(_ key: Substring) -> String? { words[key].map(String.init) }
+
+    /// The addresses of the parts that are told as `NAME=0xADDRESS+BYTES`.
+    public var parts: [String: Range<UInt64>] {
+        words.reduce(into: [:]) { parts, word in
+            let halves = word.value.split(separator: "+")
+            guard halves.count == 2, let start = UInt64(halves[0].dropFirst(2), radix: 16) else { return }
+            parts[String(word.key)] = UInt64(halves[1]).map { start..<start + $0 }
+        }
+    }
 
     /// Those of a list; none where it was not told.
     public func numbers(_ key: Substring) -> [Int32] {

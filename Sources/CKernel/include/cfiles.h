@@ -8,6 +8,9 @@
 struct cfiles_status {
     uint32_t device_major;
     uint32_t device_minor;
+    /* Of a character or block device: its own number. */
+    uint32_t special_major;
+    uint32_t special_minor;
     uint64_t inode;
     uint64_t length;
     uint64_t blocks;

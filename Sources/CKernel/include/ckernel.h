@@ -32,6 +32,12 @@ struct ckernel_page_region {
 static const uint64_t CKERNEL_PAGE_IS_PRESENT_MASK = 1u << 3;
 /* PAGE_IS_FILE, another: of a file or shared. */
 static const uint64_t CKERNEL_PAGE_IS_FILE_MASK = 1u << 2;
+/* PAGE_IS_SWAPPED: any swap-like entry. */
+static const uint64_t CKERNEL_PAGE_IS_SWAPPED_MASK = 1u << 4;
+/* PAGE_IS_PFNZERO: a zero page, small or huge. */
+static const uint64_t CKERNEL_PAGE_IS_PFNZERO_MASK = 1u << 5;
+/* PAGE_IS_HUGE: one entry of a PMD or PUD table, or of a hugetlb mapping. */
+static const uint64_t CKERNEL_PAGE_IS_HUGE_MASK = 1u << 6;
 
 /* PAGEMAP_SCAN. Returns the number of regions, or -1 with errno: ENOTTY where the kernel lacks it. */
 int ckernel_pagemap_scan(int pagemap, struct ckernel_pm_scan_arg *argument);

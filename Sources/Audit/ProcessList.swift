@@ -1,0 +1,72 @@
+public import Observations
+import PageModel
+
+/// Several processes, or all there are, and one verdict on them.
+public struct ProcessList: Hashable, Sendable {
+    public let host: HostObservation
+    /// When it began. Unit: seconds since 1970, UTC.
+    public let takenAt: Double
+    public let durationSeconds: Double
+    /// Whether they are all that there are, and not those that somebody named.
+    public let isOfAll: Bool
+    public let processes: [ProcessReport]
+    public let verdict: Verdict
+
+    /// - Parameter isOfAll: then a process that ended or became another program while it was read is no reason for doubt.
+    public init(
+        _ processes: [ProcessReport], isOfAll: Bool, host: HostObservation, takenAt: Double, durationSeconds: Double
+    ) {
+        (self.processes, self.isOfAll, self.host) = (processes, isOfAll, host)
+        (self.takenAt, self.durationSeconds) = (takenAt, durationSeconds)
+        verdict = Verdict(processes, isOfAll: isOfAll)
+    }
+}
+
+extension ProcessReport {
+    /// Whether it has memory of its own, in RAM or in swap.
+    public var hasMemory: Bool { pages.resident > 0 || pages.swapped > 0 }
+
+    /// Of hugetlb what is mapped once, and what is mapped more often, as hugetop has them. Unit: bytes; nil where the pages
+    /// were not classified.
+    public var hugetlbSharing: (unique: UInt64, shared: UInt64)? {
+        guard observation.isClassified else { return nil }
+        let tallies = mappings.map(\.observation).filter { $0.hugetlbSize != nil }.map(\.pages)
+        return (tallies.reduce(0) { $0 &+ $1.unique }, tallies.reduce(0) { $0 &+ $1.shared })
+    }
+
+    /// `4711 (postgres)`
+    var title: String { "\(observation.pid) (\(observation.name.escaped(limit: 40)))" }
+}
+
+extension Verdict {
+    fileprivate init(_ processes: [ProcessReport], isOfAll: Bool) {
+        let found = processes.filter { $0.verdict.level == .findings }
+        let partial = processes.filter {
+            $0.verdict.level == .partial && !(isOfAll && [.ended, .replaced].contains($0.observation.course))
+        }
+        let number = "\(processes.count) process\(processes.count == 1 ? "" : "es")"
+        if let worst = Self.worst(of: found) {
+            let count = found.count == 1 ? "1 of \(number) has" : "\(found.count) of \(number) have"
+            self.init(
+                level: .findings, summary: "\(count) findings; process \(worst.title): \(worst.verdict.summary)")
+        } else if let first = partial.first {
+            self.init(
+                level: .partial,
+                summary: "\(partial.count) of \(number) could not be read whole; process \(first.title): "
+                    + first.verdict.summary)
+        } else {
+            let huge = processes.count { process in
+                process.placements.contains { $0.kind == .hugetlb || $0.kind == .thp }
+            }
+            self.init(
+                level: .clean,
+                summary: "\(huge) of \(number) \(huge == 1 ? "has" : "have") huge pages, and nothing is wrong with them"
+            )
+        }
+    }
+
+    private static func worst(of processes: [ProcessReport]) -> ProcessReport? {
+        let severity = { (process: ProcessReport) in process.findings.map(\.severity).max() ?? .note }
+        return processes.max { severity($0) < severity($1) }
+    }
+}
