@@ -5,7 +5,7 @@ import Testing
 
 extension Live {
     /// A copy of the program where every user may run it.
-    private static func publicCopy() throws -> String {
+    static func publicCopy() throws -> String {
         let path = temporaryPath("program")
         try FileManager.default.copyItem(atPath: product("hugeaudit"), toPath: path)
         return path
