@@ -54,6 +54,10 @@ struct Batch: Sendable {
 
     /// Plays one, and clears the stage.
     static func play(_ scenario: Scenario, on stage: Stage) -> Result {
+        if let since = scenario.since, stage.kernel < since {
+            let verdict = Verdict.tooOld("not before Linux \(since.major).\(since.minor)")
+            return Result(scenario: scenario.name, kernel: stage.guest.kernel.name, verdict: verdict)
+        }
         let start = ContinuousClock.now
         var failures: [String] = []
         var skip: String?

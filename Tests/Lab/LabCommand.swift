@@ -55,7 +55,7 @@ struct Matrix: ParsableCommand {
     @Flag(help: "All scenarios on all kernels.") var all = false
     @Option(name: .customLong("kernel"), help: "All scenarios on this kernel; can be repeated.") var kernels: [String] =
         []
-    @Option(help: "Only scenarios whose names contain this.") var only = ""
+    @Option(help: "Only scenarios whose names contain this; can be repeated.") var only: [String] = []
     @Option(help: "Save the table there, too.") var output: String?
 
     func run() throws {
@@ -66,7 +66,7 @@ struct Matrix: ParsableCommand {
             do {
                 let kernel = try Kernel(name)
                 let scenarios = Scenario.all.filter {
-                    (isWhole || $0.isCore) && (only.isEmpty || $0.name.contains(only))
+                    (isWhole || $0.isCore) && (only.isEmpty || only.contains(where: $0.name.contains))
                 }
                 table.add(kernel)
                 batches += Batch.all(scenarios, on: kernel)
@@ -75,7 +75,9 @@ struct Matrix: ParsableCommand {
                 table.skip(kernel: name, skip.description)
             }
         }
-        if batches.isEmpty, !table.hasAbsent { throw ValidationError("no scenario's name contains \(only)") }
+        if batches.isEmpty, !table.hasAbsent {
+            throw ValidationError("no scenario's name contains \(only.joined(separator: " or "))")
+        }
         let start = ContinuousClock.now
         table.results = playAll(batches, atOnce: 2, initramfs: initramfs.path) { say($0.line) }
         table.seconds = start.duration(to: .now) / .seconds(1)

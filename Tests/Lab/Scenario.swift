@@ -8,20 +8,22 @@ struct Scenario: Sendable {
     let isCore: Bool
     /// What it leaves cannot be undone: no other scenario may follow in the same guest.
     let spoilsGuest: Bool
+    /// Older kernels have no such thing.
+    let since: KernelVersion?
     let play: @Sendable (Stage) throws -> Void
 
     init(
         _ name: String, _ what: String, on topology: Topology = .fourNodes, core: Bool = false,
-        spoilsGuest: Bool = false,
+        spoilsGuest: Bool = false, since: KernelVersion? = nil,
         play: @escaping @Sendable (Stage) throws -> Void
     ) {
         (self.name, self.what, self.topology, isCore) = (name, what, topology, core)
-        (self.spoilsGuest, self.play) = (spoilsGuest, play)
+        (self.spoilsGuest, self.since, self.play) = (spoilsGuest, since, play)
     }
 
     static let all =
         pools + files + memfds + segments + pins + sharing + reservations + placement + gigantic + trouble
-        + topologies + shortfalls
+        + topologies + shortfalls + tracks + policies + distances + processMemory + processMotion
 }
 
 /// How a scenario came out.
@@ -30,6 +32,8 @@ enum Verdict: Sendable, Equatable {
     /// A line for each thing that is not true, and the console's last lines.
     case failed([String])
     case skipped(String)
+    /// The kernel is older than what it shows.
+    case tooOld(String)
 }
 
 /// One scenario on one kernel.

@@ -7,6 +7,7 @@ final class Stage {
     var kernel: KernelVersion { guest.kernel.version }
     /// A line each, with the line of the scenario that asked.
     private(set) var failures: [String] = []
+    /// Looks at processes are among them.
     private(set) var audits = 0
     private var holders: [GuestHolder] = []
 
@@ -42,11 +43,20 @@ final class Stage {
     /// - Parameters:
     ///   - root: the folder that is `/` for it.
     ///   - cgroup: the folder of the cgroup that it is in.
+    ///   - path: of a file that it has open.
+    ///   - cpu: where its first pages are; that of all later ones is for `--cpu` to say.
     /// - Throws: `Skip` where this kernel cannot have the state.
-    func hold(_ arguments: String, root: String = "", cgroup: String? = nil) throws -> GuestHolder {
+    func hold(
+        _ arguments: String, root: String = "", cgroup: String? = nil, open path: String? = nil,
+        startingOn cpu: Int? = nil
+    ) throws -> GuestHolder {
         let name = "holder\(holders.count)"
         let move = cgroup.map { "echo $$ >\($0)/cgroup.procs\n" } ?? ""
-        let answer = try guest.order("\(move)ROOT=\(root)\nhold \(name) \(arguments)", seconds: 240)
+        // Not in the shell itself: a terminal would become that of its session, and hang up at its end.
+        let open = path.map { "exec 9<>\($0)\n" } ?? ""
+        let start = cpu.map { "taskset -p \(String(1 << $0, radix: 16)) $$ >/dev/null\n" } ?? ""
+        let order = "\(move)\(start)ROOT=\(root)\n(\(open)hold \(name) \(arguments))"
+        let answer = try guest.order(order, seconds: 240)
         guard answer.status == 0, let ready = ReadyLine(answer.output) else { throw refusal(arguments, answer) }
         let holder = GuestHolder(name: name, ready: ready, stage: self)
         holders.append(holder)
@@ -75,6 +85,22 @@ final class Stage {
         failures += second.failures.map { "\(file):\(line): --passive: \($0)" }
     }
 
+    /// A look at one process.
+    func look(at holder: GuestHolder, _ options: String = "") throws -> ProcessLook {
+        audits += 1
+        return try ProcessLook(guest.order("look \(holder.pid) \(options)", seconds: 90))
+    }
+
+    /// A look at the holder must say this and nothing else.
+    @discardableResult
+    func expect(
+        _ truth: ProcessTruth, of holder: GuestHolder, line: Int = #line, file: String = #fileID
+    ) throws -> ProcessDocument {
+        let look = try look(at: holder)
+        failures += ProcessComparison(look, truth).failures.map { "\(file):\(line): \($0)" }
+        return look.process
+    }
+
     /// By the kernel's own counters; it gives some pages back late.
     func expectAllFree(line: Int = #line, file: String = #fileID) throws {
         try shell("settle", line: line, file: file)
@@ -91,13 +117,15 @@ final class Stage {
             rm -f /huge/*
             while grep -q ' /huge ' /proc/mounts; do umount /huge || break; done
             for file in /sys/kernel/mm/hugepages/*/nr_overcommit_hugepages; do echo 0 >$file; done 2>/dev/null
+            rmdir /sys/fs/cgroup/lab 2>/dev/null
             """)
     }
 }
 
 /// A holder in a guest: `Tests/Holder` says which there are.
 final class GuestHolder {
-    private let name: String
+    /// Of its FIFO and its words below /run.
+    let name: String
     private let ready: ReadyLine
     private unowned let stage: Stage
 
@@ -110,6 +138,11 @@ final class GuestHolder {
     var pids: [Int32] { [pid] + children }
     /// The id of its System V segment.
     var segment: Int32 { ready.numbers("shmid")[0] }
+    /// Of what it has mapped; 0 where that is in parts.
+    var address: UInt64 { ready["address"].flatMap { UInt64($0.dropFirst(2), radix: 16) } ?? 0 }
+    /// The addresses of its parts, and those that could not be had.
+    var parts: [String: Range<UInt64>] { ready.parts }
+    var partsLeftOut: [String] { ready["left"]?.split(separator: ",").map(String.init) ?? [] }
 
     /// Makes its next changes, `count` of them.
     /// - Throws: `Skip` where this kernel cannot have the state.

@@ -21,7 +21,7 @@ struct Table {
     var isGood: Bool {
         results.allSatisfy { result in
             switch result.verdict {
-            case .passed: true
+            case .passed, .tooOld: true
             case .failed: false
             case .skipped: result.kernel != Kernel.always
             }
@@ -58,15 +58,16 @@ struct Table {
         switch results.first(where: { $0.scenario == scenario && $0.kernel == kernel })?.verdict {
         case .passed: "pass"
         case .failed: "**FAIL**"
-        case .skipped: "skip"
+        case .skipped, .tooOld: "skip"
         case nil: ""
         }
     }
 
     private var counts: String {
         let failed = count { if case .failed = $0 { true } else { false } }
-        let skipped = count { if case .skipped = $0 { true } else { false } }
-        return "\(results.count - failed - skipped) passed, \(failed) failed, \(skipped) skipped"
+        let passed = count { $0 == .passed }
+        let skipped = results.count - failed - passed
+        return "\(passed) passed, \(failed) failed, \(skipped) skipped"
     }
 
     private func count(_ isMeant: (Verdict) -> Bool) -> Int { results.count { isMeant($0.verdict) } }
@@ -76,7 +77,8 @@ struct Table {
         results.compactMap { result in
             switch result.verdict {
             case .passed: nil
-            case .skipped(let reason): "- `\(result.scenario)` on \(result.kernel), skipped: \(reason)"
+            case .skipped(let reason), .tooOld(let reason):
+                "- `\(result.scenario)` on \(result.kernel), skipped: \(reason)"
             case .failed(let failures):
                 "- `\(result.scenario)` on \(result.kernel), failed: \(failures.first?.prefix { $0 != "\n" } ?? "")"
             }
@@ -90,7 +92,7 @@ extension Result {
         let took = String(format: "%.1f s, %d audits", seconds, audits)
         switch verdict {
         case .passed: return "pass  \(kernel)  \(scenario)  (\(took))"
-        case .skipped(let reason): return "skip  \(kernel)  \(scenario): \(reason)"
+        case .skipped(let reason), .tooOld(let reason): return "skip  \(kernel)  \(scenario): \(reason)"
         case .failed(let failures):
             return "FAIL  \(kernel)  \(scenario)  (\(took))\n" + failures.map { "      " + $0 }.joined(separator: "\n")
         }

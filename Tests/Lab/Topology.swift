@@ -16,6 +16,8 @@ struct Topology: Hashable, Sendable {
     var distances: [Distance] = []
     /// Further words of the kernel's command line.
     var arguments = ""
+    /// What else is plugged in, as `-device` has it; character device `nothing` swallows all.
+    var devices: [String] = []
 
     struct Distance: Hashable, Sendable {
         let from: Int
@@ -29,13 +31,13 @@ struct Topology: Hashable, Sendable {
     ///   - gaps: ids that no node has; their memory is 0.
     init(
         _ name: String, memory: [Int], cpus: [Int]? = nil, gaps: Set<Int> = [], distances: [Distance] = [],
-        arguments: String = ""
+        arguments: String = "", devices: [String] = []
     ) {
         self.name = name
         nodes = memory.enumerated().map { id, memory in
             Node(id: id, memory: memory, cpus: gaps.contains(id) ? 0 : cpus?[id] ?? 1, isGap: gaps.contains(id))
         }
-        (self.distances, self.arguments) = (distances, arguments)
+        (self.distances, self.arguments, self.devices) = (distances, arguments, devices)
     }
 
     /// Those that the kernel has.
@@ -59,6 +61,8 @@ struct Topology: Hashable, Sendable {
         // meets them, CPUs before memory: nodes that have CPUs come before gaps and before nodes that have none.
         let owners = nodes.flatMap { Array(repeating: $0.id, count: $0.cpus) } + nodes.filter(\.isGap).map(\.id)
         for (socket, node) in owners.enumerated() { options += ["-numa", "cpu,node-id=\(node),socket-id=\(socket)"] }
+        if !devices.isEmpty { options += ["-chardev", "null,id=nothing"] }
+        for device in devices { options += ["-device", device] }
         for distance in distances {
             options += ["-numa", "dist,src=\(distance.from),dst=\(distance.to),val=\(distance.value)"]
         }

@@ -1,5 +1,15 @@
 import TestSupport
 
+extension Topology {
+    /// Node 2 is farther away than node 1, and a PCI bus is on it with a serial port.
+    static let distances = Topology(
+        "3 × 512 MiB", memory: [512, 512, 512],
+        distances: [
+            .init(from: 0, to: 1, value: 20), .init(from: 0, to: 2, value: 40), .init(from: 1, to: 2, value: 31),
+        ],
+        devices: ["pxb,id=far,bus=pci.0,bus_nr=128,numa_node=2", "pci-serial,bus=far,addr=1,chardev=nothing"])
+}
+
 extension Scenario {
     /// Machines of other shapes: the audit must see their nodes as the kernel does, and pages where they are.
     static let topologies = [
@@ -30,12 +40,7 @@ extension Scenario {
                 """),
         seeing(
             "distances", "distances that differ",
-            Topology(
-                "3 × 512 MiB", memory: [512, 512, 512],
-                distances: [
-                    .init(from: 0, to: 1, value: 20), .init(from: 0, to: 2, value: 40),
-                    .init(from: 1, to: 2, value: 31),
-                ]),
+            .distances,
             proof: """
                 cd /sys/devices/system/node && [ "$(cat node*/distance)" = "10 20 40
                 20 10 31
@@ -64,8 +69,7 @@ extension Scenario {
         let nodes = topology.nodes.filter { $0.memory > 0 }.map(\.id)
         let pages = pages ?? Dictionary(uniqueKeysWithValues: nodes.map { ($0, UInt64(30 + $0)) })
         let spread = pages.sorted { $0.key < $1.key }.map { "\($0):\($1)" }.joined(separator: ",")
-        return Scenario("topology-" + name, what, on: topology, core: core) { stage in
-            if let since, stage.kernel < since { throw Skip("not before Linux \(since.major).\(since.minor)") }
+        return Scenario("topology-" + name, what, on: topology, core: core, since: since) { stage in
             try stage.expectNodesOfKernel()
             try stage.setPools(pages.mapValues { $0 + 8 })
             let beside = try other.map { try stage.hold($0) }
