@@ -239,6 +239,8 @@ struct ProcessObserver {
                             node: node, kind: line.isHuge ? .hugetlb : nil, size: size, content: nil, pages: count,
                             bytes: size.amount(of: count).bytes))
                 }
+            } else {
+                pages.hidden = seen.mappings[index].pages.hidden
             }
             seen.mappings[index].pages = pages
         }

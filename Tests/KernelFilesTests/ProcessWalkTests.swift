@@ -193,6 +193,13 @@ private func tally(_ process: SavedProcess) throws -> PageTally {
         ])
 }
 
+@Test func hiddenFramesWithoutNumaMapsStayHidden() throws {
+    var process = SavedProcess(maps: [anonymous])
+    for page in UInt64(512)..<515 { process.entries[page] = 1 << 63 }
+    let pages = try #require(try process.observed().mappings.first).pages
+    #expect(pages.amounts.isEmpty && pages.hidden == 12288 && pages.resident == 12288)
+}
+
 @Test func roomForHugePagesIsAligned() throws {
     // 3 MiB from 1 MiB on: one aligned huge page has room; of a file only where its offset is as the address is.
     let cases: [(String, UInt64)] = [
