@@ -102,12 +102,12 @@ struct FrameReader: ~Copyable {
                 {
                     break
                 }
-                try sizes.split(run) { sample.append($0) }
+                try sizes.split(run, of: pagemap) { sample.append($0) }
             case .hidden, .swapped:
                 if let frame = try frame(of: entry, in: pagemap) {
                     while index < count, entries[index] == entries[index - 1] &+ 1 << 5 { index += 1 }
                     let pages = first + UInt64(index) - page
-                    try sizes.split(PageRun(start: page, pages: pages, frame: frame)) { sample.append($0) }
+                    try sizes.split(PageRun(start: page, pages: pages, frame: frame), of: pagemap) { sample.append($0) }
                 } else if entry.isInSwap {
                     sample.append(.swapped(start: page, pages: 1))
                 }

@@ -36,19 +36,25 @@ struct HugePageSizes: ~Copyable {
 
     /// Cuts pages that page-table entries map, or may, into those that are parts of whole huge pages and the others. A huge
     /// page is one where a PMD could map it: at an address that is a multiple of its size. A huge zero page is left out.
-    mutating func split(_ run: PageRun, _ body: (PageRun) -> Void) throws(KernelFileError) {
+    /// - Parameter pagemap: where `run` was read. What has left its frames since may have been huge there: it is moving.
+    mutating func split(
+        _ run: PageRun, of pagemap: borrowing WordFile, _ body: (PageRun) -> Void
+    ) throws(KernelFileError) {
         guard let first = run.frame?.rawValue, let size = pmdSize?.count(of: base), size > 1, run.step == .up,
             (first &- run.start) % size == 0
         else { return body(run) }
         var page = run.start
         var next = (run.start + size - 1) / size * size
         while next + size <= run.end {
-            let found = try hugePage(at: run.frame(of: next).rawValue, half: size / 2)
+            let frame = run.frame(of: next)
+            var found = try hugePage(at: frame.rawValue, half: size / 2)
+            if found == .nothing, try !pagemap.leads(to: frame, at: next) { found = .left }
             if found != .nothing {
                 if page < next { body(run.clamped(to: page..<next)) }
-                let frame = run.frame(of: next)
-                if case .huge(let huge) = found {
-                    body(PageRun(start: next, pages: size, frame: frame, hugePages: huge))
+                switch found {
+                case .huge(let huge): body(PageRun(start: next, pages: size, frame: frame, hugePages: huge))
+                case .left: body(.moving(start: next, pages: size))
+                case .zero, .nothing: break
                 }
                 page = next + size
             }
@@ -59,6 +65,8 @@ struct HugePageSizes: ~Copyable {
 
     private enum Found: Equatable {
         case nothing
+        /// Nor is the page there any more whose frame it was.
+        case left
         case zero
         case huge(PageSize)
     }
@@ -77,5 +85,16 @@ struct HugePageSizes: ~Copyable {
 
     private func word(_ frame: UInt64) throws(KernelFileError) -> PageFlags {
         PageFlags(rawValue: try flags.word(at: frame) ?? 0)
+    }
+}
+
+extension WordFile {
+    /// Whether this pagemap has a page at, or on its way from, `frame`.
+    fileprivate func leads(to frame: PFN, at page: UInt64) throws(KernelFileError) -> Bool {
+        switch try word(at: page).map({ PagemapEntry(word: $0).location }) {
+        case .present(let now): now == frame
+        case .swapped(_, let offset): offset == frame.rawValue
+        case .absent, .hidden, nil: false
+        }
     }
 }

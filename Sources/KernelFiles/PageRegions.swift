@@ -18,10 +18,11 @@ struct ReadPace {
     /// Rests after each read as long as that took, and at least a millisecond.
     let isGentle: Bool
     private(set) var longest = Duration.zero
-    /// For PAGEMAP_SCAN, which is quick over what is empty: more where the last was quick. Unit: bytes.
+    /// For PAGEMAP_SCAN, which is quick over what has no page tables: more where the last was quick. Unit: bytes.
     private(set) var slice = Self.leastSlice
     private static let leastSlice: UInt64 = 1 << 30
-    private static let mostSlice: UInt64 = 1 << 46
+    /// What has page tables without pages takes its time, too.
+    private static let mostSlice: UInt64 = 1 << 36
 
     init(isGentle: Bool) { self.isGentle = isGentle }
 
@@ -32,11 +33,16 @@ struct ReadPace {
         if isGentle { usleep(UInt32(min(max(took, .milliseconds(1)), .seconds(1)) / .microseconds(1))) }
     }
 
-    /// The next scan goes further where one found nothing, and was quick about it; no further than at first otherwise.
-    mutating func widen(_ isEmpty: Bool, since start: ContinuousClock.Instant) {
+    /// The next scan goes further where one was quick, and no further than at first otherwise.
+    mutating func widen(since start: ContinuousClock.Instant) {
         let isQuick = start.duration(to: .now) < .microseconds(100)
-        slice = isEmpty && isQuick ? min(slice * 2, Self.mostSlice) : Self.leastSlice
+        slice = isQuick ? min(slice * 2, Self.mostSlice) : Self.leastSlice
     }
+
+    mutating func narrow() { slice = Self.leastSlice }
+
+    /// How many pages a scan may find, be its slice as wide as it may.
+    static func mostPages(_ base: PageSize) -> UInt64 { leastSlice / base.bytes }
 
     /// Where the next read ends that begins at `start`: not in the middle of any huge page.
     func end(from start: UInt64, limit: UInt64) -> UInt64 {
@@ -57,8 +63,9 @@ extension WordFile {
         var scan = PagemapScan(
             0, anyOf: CKERNEL_PAGE_IS_PRESENT_MASK | CKERNEL_PAGE_IS_SWAPPED_MASK,
             told: CKERNEL_PAGE_IS_PRESENT_MASK | huge | zero)
+        scan.mostPages = ReadPace.mostPages(base)
         var start = addresses.lowerBound
-        pace.widen(false, since: .now)
+        pace.narrow()
         while start < addresses.upperBound {
             let begun = ContinuousClock.now
             guard let next = try scan.call(self, start..<pace.end(from: start, limit: addresses.upperBound)) else {
@@ -68,7 +75,7 @@ extension WordFile {
                     return true
                 }
             }
-            pace.widen(scan.found.isEmpty, since: begun)
+            pace.widen(since: begun)
             pace.note(since: begun)
             for region in scan.found {
                 let isPresent = region.categories & CKERNEL_PAGE_IS_PRESENT_MASK != 0

@@ -86,6 +86,8 @@ struct PagemapScan {
     var anyOf: UInt64 = 0
     /// Categories that are told of a region.
     var told: UInt64
+    /// How many pages are to be found at most, which can end in the middle of a huge page; 0 for all.
+    var mostPages: UInt64 = 0
     /// At most as many as the kernel collects before it lets go of the process's lock.
     private var regions = [ckernel_page_region](repeating: .init(), count: 512)
     private var count = 0
@@ -106,7 +108,7 @@ struct PagemapScan {
         scan.size = UInt64(MemoryLayout<ckernel_pm_scan_arg>.size)
         (scan.start, scan.end) = (addresses.lowerBound, addresses.upperBound)
         (scan.category_mask, scan.category_inverted) = (mask, inverted)
-        (scan.category_anyof_mask, scan.return_mask) = (anyOf, told)
+        (scan.category_anyof_mask, scan.return_mask, scan.max_pages) = (anyOf, told, mostPages)
         let answer = regions.withUnsafeMutableBufferPointer { buffer in
             scan.vec = UInt64(UInt(bitPattern: buffer.baseAddress))
             scan.vec_len = UInt64(buffer.count)

@@ -79,7 +79,7 @@ struct ProcessWalker: ~Copyable {
             guard let size = try leafSize(entry, &target) else {
                 return try walkEntries(address..<region.addresses.upperBound, &target, pagemap, &pace)
             }
-            // A scan can begin in the middle of a page that has moved there since the last.
+            // A scan can end, and so the next begin, in the middle of a page.
             let end = min((address / size.bytes + 1) * size.bytes, region.addresses.upperBound)
             let pages = (end - address) / base.bytes
             switch entry.location {
@@ -87,10 +87,14 @@ struct ProcessWalker: ~Copyable {
                 let run = FrameRun(
                     address: address, frames: frame.rawValue..<frame.rawValue + pages, direction: .up,
                     isExclusive: entry.isExclusive, base: base)
-                try classifier.addLeaf(run, to: &target, pagemap)
+                if pages == size.count(of: base) {
+                    try classifier.addLeaf(run, to: &target, pagemap)
+                } else {
+                    try classifier.add(run, to: &target, pagemap)
+                }
                 if region.isLeaf == true, target.isHugetlb != true {
                     target.tally.mappedByPMD? += end - address
-                    if !entry.isFileOrShared { transparent.add(address) }
+                    if !entry.isFileOrShared, address % size.bytes == 0 { transparent.add(address) }
                 }
             case .hidden: target.tally.hidden += end - address
             case .swapped: target.tally.add(swapLike: entry, pages: pages, base: base)
