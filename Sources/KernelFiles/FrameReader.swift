@@ -77,9 +77,7 @@ struct FrameReader: ~Copyable {
         let last = addresses.upperBound / base.bytes
         while page < last {
             let wanted = min(last - page, UInt64(Self.window) - page % UInt64(Self.window))
-            let begun = ContinuousClock.now
-            let got = try pagemap.read(at: page, into: &entries, limit: Int(wanted))
-            pace.note(since: begun)
+            let got = try pagemap.read(at: page, into: &entries, limit: Int(wanted), &pace)
             guard got > 0 else { return }
             try addEntries(got, from: page, mayBeZero: mayBeZero, of: pagemap, to: &sample)
             page += UInt64(got)

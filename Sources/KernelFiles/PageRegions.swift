@@ -52,6 +52,15 @@ struct ReadPace {
 }
 
 extension WordFile {
+    /// Reads page-table entries in one go.
+    func read(
+        at first: UInt64, into entries: inout [UInt64], limit: Int, _ pace: inout ReadPace
+    ) throws(KernelFileError) -> Int {
+        let begun = ContinuousClock.now
+        defer { pace.note(since: begun) }
+        return try read(at: first, into: &entries, limit: limit)
+    }
+
     /// Calls `body` with each stretch of `addresses` that has pages, ascending. Where the kernel lacks PAGEMAP_SCAN that is
     /// all of `addresses`; of a saved file, what was saved of them. This file is the `pagemap` of its process.
     /// - Parameter base: the kernel's base page size, of which the file has a word each.

@@ -179,7 +179,7 @@ struct ProcessObserver {
                 isHugetlb: numa[seen.mapping.addresses.lowerBound]?.isHuge ?? (seen.hugetlbSize == nil ? nil : true))
         }
         let resident = (owner.status.residentBytes ?? 0) &+ (owner.status.hugetlbBytes ?? 0)
-        let walk = ProcessWalk(machine: machine, reading: reading, folder: owner.folder)
+        let walk = ProcessWalk(machine: machine, reading: reading, pagemap: pagemap.source)
         let found = walk.found(
             of: parts, isShared: isAlone && !reading.isGentle && resident > ProcessReading.mostForOneThread)
         for (index, target) in found.targets {

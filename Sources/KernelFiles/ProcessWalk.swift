@@ -6,8 +6,8 @@ import Synchronization
 struct ProcessWalk: Sendable {
     let machine: ProcessMachine
     let reading: ProcessReading
-    /// Below `proc`.
-    let folder: String
+    /// Of the page tables that all threads walk.
+    let pagemap: WordFile.Source
 
     /// What was found of all mappings.
     struct Found: Sendable {
@@ -46,7 +46,7 @@ struct ProcessWalk: Sendable {
     private func found(of parts: [WalkPart]) -> Found {
         var found = Found()
         do throws(KernelFileError) {
-            let pagemap = try machine.root.pagemap(of: folder)
+            let pagemap = try WordFile(pagemap)
             var walker = try ProcessWalker(machine, reading)
             // Also of a walk that is cut short.
             defer {

@@ -127,9 +127,7 @@ struct ProcessWalker: ~Copyable {
         while address < addresses.upperBound {
             let wanted = Int(min((addresses.upperBound - address) / base, UInt64(Self.window)))
             guard wanted > 0 else { return }
-            let begun = ContinuousClock.now
-            let got = try pagemap.read(at: address / base, into: &entries, limit: wanted)
-            pace.note(since: begun)
+            let got = try pagemap.read(at: address / base, into: &entries, limit: wanted, &pace)
             guard got > 0 else {
                 isCutShort = true
                 return

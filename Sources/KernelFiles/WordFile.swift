@@ -11,6 +11,21 @@ public struct WordFile: ~Copyable, Sendable {
     }
     deinit { try? descriptor.close() }
 
+    /// What another thread needs to have the same file as well, while this value lives.
+    struct Source: Sendable {
+        fileprivate let path: FilePath
+        fileprivate let descriptor: FileDescriptor
+    }
+    var source: Source { Source(path: path, descriptor: descriptor) }
+
+    /// The same open file, not what its path leads to by now: another program's page tables after an exec.
+    init(_ source: Source) throws(KernelFileError) {
+        path = source.path
+        do { descriptor = try source.descriptor.duplicate() } catch {
+            throw KernelFileError("open once more", path, error)
+        }
+    }
+
     /// For the ioctls of the file; it stays this value's to close.
     var rawDescriptor: Int32 { descriptor.rawValue }
 

@@ -54,8 +54,10 @@ private let hugeMappings: [(UInt64, UInt64)] = [
     let tree = try process.tree()
     let machine = ProcessMachine(tree.root)
     let whole = part(0, 0x3fff_c000..<0x8000_1000)
-    let walk = ProcessWalk(machine: machine, reading: ProcessReading(), folder: "42")
+    let pagemap = try tree.root.pagemap(of: "42")
+    let walk = ProcessWalk(machine: machine, reading: ProcessReading(), pagemap: pagemap.source)
     let (alone, shared) = (walk.found(of: [whole], isShared: false), walk.found(of: [whole], isShared: true))
+    withExtendedLifetime(pagemap) {}
     #expect(ProcessWalk.pieces(of: [whole]).count == 3)
     let amounts = [
         PageAmount(
