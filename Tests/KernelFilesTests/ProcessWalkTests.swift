@@ -153,6 +153,11 @@ private func tally(_ process: SavedProcess) throws -> PageTally {
     #expect(
         all.frames.byFlags == [flags.union(.compoundHead): 2, flags.union(.compoundTail): 1022])
     #expect(all.mappings == seen.mappings)
+
+    // The frames themselves tell what the mapping is.
+    process.numaMaps = []
+    let untold = try #require(try process.observed().mappings.first)
+    #expect(untold.hugetlbSize == twoMiB && untold.pages == mapping.pages)
 }
 
 @Test func wordsThatContradictAreToldOf() throws {
