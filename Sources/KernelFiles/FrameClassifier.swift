@@ -8,7 +8,7 @@ struct FrameClassifier: ~Copyable {
     private var window: FrameWindow
     private let counts: WordFile
     /// How often each frame of `window` is mapped; only of a run that is not mapped exclusively.
-    private var mapped: [UInt64]
+    private var mapped: [UInt64] = []
     private var cursor: NodeCursor
     private var folio: Folio?
     private let populated: [Range<UInt64>]
@@ -25,7 +25,6 @@ struct FrameClassifier: ~Copyable {
         let counts = try machine.root.kpagecount()
         window = FrameWindow(flags, capacity: Self.capacity)
         self.counts = counts
-        mapped = [UInt64](repeating: 0, count: Self.capacity)
         cursor = NodeCursor(machine.map)
         (populated, base, pmdSize) = (machine.map.populated, machine.base, machine.transparent.pmdSize)
         (hugetlbSizes, self.readsAll) = (machine.hugetlbSizes, readsAll)

@@ -6,7 +6,7 @@ import SystemPackage
 struct FrameReader: ~Copyable {
     private var sizes: HugePageSizes
     private var pace: ReadPace
-    private var entries = [UInt64](repeating: 0, count: Self.window)
+    private var entries: [UInt64] = []
     private let base: PageSize
     private let pmdSize: PageSize?
     /// To tell a frame from what else an entry can say.

@@ -10,20 +10,21 @@ struct Folio {
 /// Words of `/proc/kpageflags` of neighbouring frames.
 struct FrameWindow: ~Copyable {
     private let flags: WordFile
-    private var words: [UInt64]
+    private var words: [UInt64] = []
+    private let capacity: Int
     /// The frames whose words are here.
     private(set) var frames: Range<UInt64> = 0..<0
 
     /// - Parameter capacity: how many words are held at most.
     init(_ flags: consuming WordFile, capacity: Int) {
         self.flags = flags
-        words = [UInt64](repeating: 0, count: capacity)
+        self.capacity = capacity
     }
 
     /// Reads as many words of `wanted` as there is room for, from its beginning on. What is behind the file's end is 0, as a
     /// hole is.
     mutating func read(_ wanted: Range<UInt64>) throws(KernelFileError) {
-        let count = Int(min(UInt64(wanted.count), UInt64(words.count)))
+        let count = Int(min(UInt64(wanted.count), UInt64(capacity)))
         let got = try flags.read(at: wanted.lowerBound, into: &words, limit: count)
         for index in got..<count { words[index] = 0 }
         frames = wanted.lowerBound..<wanted.lowerBound + UInt64(count)
@@ -106,7 +107,7 @@ struct FrameWindow: ~Copyable {
 
     /// Fewer only where the file ends.
     private func words(_ wanted: Range<UInt64>) throws(KernelFileError) -> [UInt64] {
-        var words = [UInt64](repeating: 0, count: wanted.count)
+        var words: [UInt64] = []
         let got = try flags.read(at: wanted.lowerBound, into: &words, limit: wanted.count)
         return Array(words.prefix(got))
     }

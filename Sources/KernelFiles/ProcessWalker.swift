@@ -18,7 +18,7 @@ struct WalkPart {
 struct ProcessWalker: ~Copyable {
     private let machine: ProcessMachine
     private var classifier: FrameClassifier
-    private var entries = [UInt64](repeating: 0, count: Self.window)
+    private var entries: [UInt64] = []
     private(set) var pace: ReadPace
     /// Where transparent huge pages are: a sample of them.
     private(set) var transparent = StrideSample(limit: 256)

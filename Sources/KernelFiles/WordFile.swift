@@ -35,8 +35,10 @@ public struct WordFile: ~Copyable, Sendable {
         try read(at: first, into: &words, limit: words.count)
     }
 
-    /// The same for the first words of an array, at most `limit` of them.
+    /// The same for the first words of an array, at most `limit` of them. It grows to as many: memory that was never needed
+    /// would have to be cleared, too.
     func read(at first: UInt64, into words: inout [UInt64], limit: Int) throws(KernelFileError) -> Int {
+        if words.count < limit { words += repeatElement(0, count: limit - words.count) }
         var span = words.mutableSpan
         return try read(at: first, into: &span, limit: limit)
     }
