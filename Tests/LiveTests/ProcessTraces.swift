@@ -53,19 +53,43 @@ extension Live {
     }
 
     /// The process waits with mmap while its page tables are read: never for more than 2 MiB of words, 1 GiB of addresses.
+    /// What is said of frames is read in no larger pieces, and smaps, which is not, by nobody who did not ask for it.
     @Test(arguments: [[], ["--flags"], ["--gentle"]]) static func readsOfPageTablesAreShort(_ more: [String]) throws {
         try skippingWhatCannotBeHad {
             let holder = try Holder(["dense-space", "--pages", "393216"])  // 1.5 GiB
             let pid = holder.pids[0]
-            let calls = try SystemCalls(
-                ["pread64", "read", "readv", "preadv", "mmap"], of: product("hugeaudit"), ["process", "\(pid)"] + more)
+            let reads = ["pread64", "read", "readv", "preadv", "preadv2", "mmap"]
+            let calls = try SystemCalls(reads + opens, of: product("hugeaudit"), ["process", "\(pid)"] + more)
             #expect([0, 1].contains(calls.outcome.status), "\(calls.outcome.errors)")
-            let pagemap = calls.calls.filter { $0.text.contains("</proc/\(pid)/pagemap>") }
-            #expect(pagemap.count > 10 && pagemap.allSatisfy { $0.name == "pread64" })
-            for call in pagemap {
-                let words = call.text.components(separatedBy: ", ").suffix(2)
-                let length = try #require(words.first.flatMap { Int($0) })
-                #expect(length <= 2 << 20)
+            for path in ["/proc/\(pid)/pagemap", "/proc/kpageflags"] {
+                let ofFile = calls.calls.filter { reads.contains($0.name) && $0.text.contains("<\(path)>") }
+                #expect(ofFile.count > 10 && ofFile.allSatisfy { $0.name == "pread64" }, "\(path)")
+                for call in ofFile {
+                    let words = call.text.components(separatedBy: ", ").suffix(2)
+                    let length = try #require(words.first.flatMap { Int($0) })
+                    #expect(length <= 2 << 20)
+                }
+            }
+            #expect(calls.calls.contains { $0.opened == "/proc/\(pid)/status" })
+            #expect(!calls.calls.contains { $0.opened?.hasPrefix("/proc/\(pid)/smaps") ?? false })
+        }
+    }
+
+    /// After each scan of page tables, and each read of more than one word of them, it lets the process go on.
+    @Test static func gentleReadsOfPageTablesHaveRests() throws {
+        try skippingWhatCannotBeHad {
+            let holder = try Holder(["dense-space", "--pages", "393216"])
+            let pid = holder.pids[0]
+            let rests = ["nanosleep", "clock_nanosleep"]
+            let calls = try SystemCalls(
+                ["pread64", "ioctl"] + rests, of: product("hugeaudit"), ["process", "\(pid)", "--gentle"])
+            #expect([0, 1].contains(calls.outcome.status), "\(calls.outcome.errors)")
+            let looks = calls.calls.filter { rests.contains($0.name) || $0.text.contains("</proc/\(pid)/pagemap>") }
+            let count = looks.count { !rests.contains($0.name) }
+            #expect(looks.count { $0.name == "pread64" } > 10)
+            #expect(looks.count - count >= count - 1)
+            for (call, next) in zip(looks, looks.dropFirst()) where !rests.contains(call.name) {
+                #expect(rests.contains(next.name), "\(call.text.suffix(80)) and then \(next.text.suffix(80))")
             }
         }
     }
