@@ -1,5 +1,5 @@
-// Preloaded into a program, it tells each PAGEMAP_SCAN in the file that SCANS names, a line `TID START END
-// REGIONS`, in hexadecimal but for the first: strace before 6.8 does not know the call. Source: kernel include/uapi/linux/fs.h.
+// Preloaded into a program, it writes a line `TID START END REGIONS` for each PAGEMAP_SCAN to the file that SCANS names;
+// all but the first are hexadecimal. strace before 6.8 does not know the call. Source: kernel include/uapi/linux/fs.h.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
