@@ -4,8 +4,10 @@ import Testing
 
 /// The PAGEMAP_SCAN calls of a program, in the order of each of its threads.
 private struct Scans {
-    struct Call {
+    struct Call: Equatable {
         let addresses: Range<UInt64>
+        /// How many the kernel may find until it ends; 0 for any number. Unit: base pages.
+        let mostPages: UInt64
         /// How many stretches with pages the kernel told; negative where it refused.
         let regions: Int32
     }
@@ -29,9 +31,10 @@ private struct Scans {
         for line in ((try? content(log)) ?? "").split(separator: "\n") {
             let words = line.split(separator: " ")
             let numbers = try words.dropFirst().map { try #require(UInt64($0, radix: 16), "\(line)") }
-            try #require(numbers.count == 3 && numbers[0] < numbers[1], "\(line)")
-            let regions = Int32(bitPattern: UInt32(truncatingIfNeeded: numbers[2]))
-            calls[words[0], default: []].append(Call(addresses: numbers[0]..<numbers[1], regions: regions))
+            try #require(numbers.count == 4 && numbers[0] < numbers[1], "\(line)")
+            let regions = Int32(bitPattern: UInt32(truncatingIfNeeded: numbers[3]))
+            calls[words[0], default: []].append(
+                Call(addresses: numbers[0]..<numbers[1], mostPages: numbers[2], regions: regions))
         }
         byThread = Array(calls.values)
     }
@@ -46,8 +49,8 @@ extension Live {
         (["sparse-space", "--pages", "4096"], ["track", "--count", "2", "--interval", "10ms"]),
     ]
 
-    /// The kernel holds the process's lock for a scan: it goes through no more than 1 GiB where there are pages, and at most
-    /// twice as far each time where the last one found none.
+    /// The kernel holds the process's lock for a scan: it ends after 1 GiB of pages, begins each mapping with 1 GiB of
+    /// addresses, and goes at most twice as far as the last time, 64 GiB at most.
     @Test(arguments: scanned) static func scansOfPageTablesAreBounded(_ kind: [String], _ command: [String]) throws {
         try skippingWhatCannotBeHad {
             let holder = try Holder(kind)
@@ -63,13 +66,16 @@ extension Live {
             }
             for calls in scans.byThread {
                 var most: UInt64 = 1 << 30
-                var last: Scans.Call?
-                for call in calls {
-                    let goesOn = last.map { $0.regions == 0 && $0.addresses.upperBound == call.addresses.lowerBound }
-                    most = goesOn ?? false ? min(2 * most, 1 << 46) : 1 << 30
-                    #expect(call.addresses.count <= most, "\(call) after \(String(describing: last))")
-                    last = call
+                var last: Range<UInt64>?
+                let tooFar = calls.first { call in
+                    let (start, end) = (call.addresses.lowerBound, call.addresses.upperBound)
+                    let goesOn = last.map { $0.lowerBound < start && start <= $0.upperBound } ?? false
+                    most = goesOn ? min(2 * most, 1 << 36) : 1 << 30
+                    last = call.addresses
+                    let isCut = (1...UInt64(1 << 30) / 4096).contains(call.mostPages)
+                    return end - start > most || !isCut && end - start > 1 << 30
                 }
+                #expect(tooFar == nil, "\(calls.prefix(8))")
             }
         }
     }
