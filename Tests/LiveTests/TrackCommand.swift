@@ -83,10 +83,10 @@ extension Live {
             for swapped in [UInt64(1000), 0] {
                 try holder.step()
                 tracking.wait(lines: 3)
-                let (said, report) = try Mixture.still({ try KilobyteFields(pid, "smaps_rollup") }) {
+                let (said, report) = try Mixture.still({ try KilobyteFields(pid, "smaps_rollup")["Swap"] }) {
                     try LiveProcess(pid).report
                 }
-                #expect(said["Swap"] == swapped * 4096 && report.swappedBytes == swapped * 4096)
+                #expect(said == swapped * 4096 && report.swappedBytes == swapped * 4096)
             }
             #expect(tracking.end(by: SIGTERM) == 0)
             let document = try TrackDocument(tracking.text)
