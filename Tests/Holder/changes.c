@@ -85,3 +85,21 @@ void writeSecondHalf(void) {
 void forgetFirstHalf(void) {
     if (madvise(address, half(), MADV_DONTNEED)) fail("madvise(MADV_DONTNEED)");
 }
+
+// MARK: - Pages that go to swap
+
+// Pages that were just written may be refused at first.
+void pageOutFirstHalf(void) {
+    const size_t piece = 512 * basePage;
+    for (size_t at = 0; at < half(); at += piece) {
+        size_t bytes = half() - at < piece ? half() - at : piece;
+        for (int tries = 0; countPages(address + at, bytes, 62) < bytes / basePage; tries++) {
+            errno = ENOSPC;
+            if (tries == 50) fail("get pages into swap");
+            if (madvise(address + at, bytes, MADV_PAGEOUT)) fail("madvise(MADV_PAGEOUT)");
+            usleep(20000);
+        }
+    }
+}
+
+void readFirstHalf(void) { readThrough(address, half()); }

@@ -69,6 +69,42 @@ void mapSplitByChild(void) {
     spawn(splitMapping);
 }
 
+// MARK: - Huge pages of which a part is copied
+
+enum { basePages = 512 };
+
+// Of each huge page but the last.
+static void writeToHugePages(void) {
+    const size_t huge = (size_t)basePages * basePage;
+    for (size_t i = 0; i + 1 < options.pages; i++) {
+        volatile char *page = address + i * huge;
+        page[0] = 1;
+        page[(1 + i * 37 % (basePages - 1)) * basePage] = 1;
+    }
+}
+
+// Once they are there, none is made huge again.
+static void mapHuge(void) {
+    length = options.pages * basePages * basePage;
+    address = mapAnonymousPart(length, MADV_HUGEPAGE);
+    if (!address) fail("map with MADV_HUGEPAGE");
+    fill(address, length);
+    errno = ENOMEM;
+    if (!isInFolios(address, length, (size_t)basePages * basePage)) fail("get transparent huge pages");
+    if (madvise(address, length, MADV_NOHUGEPAGE)) fail("madvise(MADV_NOHUGEPAGE)");
+}
+
+void mapHugeCopiedByChild(void) {
+    mapHuge();
+    spawn(writeToHugePages);
+}
+
+void mapHugeCopiedByOwner(void) {
+    mapHuge();
+    spawn(NULL);
+    writeToHugePages();
+}
+
 // MARK: - An orphan
 
 // It becomes the owner's child when its parent ends.

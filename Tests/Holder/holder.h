@@ -152,6 +152,8 @@ void splitFolios(void);
 void mapInTurn(void);
 void writeSecondHalf(void);
 void forgetFirstHalf(void);
+void pageOutFirstHalf(void);
+void readFirstHalf(void);
 
 // placement.c
 void bindCPUs(void);
@@ -193,6 +195,8 @@ void mapSharedTouchedByTheDead(void);
 void mapAndShareMemory(void);
 void mapCopiedByChild(void);
 void mapSplitByChild(void);
+void mapHugeCopiedByChild(void);
+void mapHugeCopiedByOwner(void);
 void mapInOrphan(void);
 
 // segments.c

@@ -45,6 +45,8 @@ const struct kind kinds[] = {
     {.name = "collapse", .setUp = mapToCollapse, .steps = {collapse, splitFolios}},
     // The first half is touched, then the second (1), and then the first is given back (2).
     {.name = "turns", .setUp = mapInTurn, .steps = {writeSecondHalf, forgetFirstHalf}},
+    // All is touched, the first half goes to swap (1), and is read again (2).
+    {.name = "swapping", .setUp = mapPrivate, .steps = {pageOutFirstHalf, readFirstHalf}},
 
     // Several processes.
     // --children that share the pages by fork and touch nothing.
@@ -57,6 +59,11 @@ const struct kind kinds[] = {
     {.name = "vfork", .setUp = mapAndShareMemory},
     // A child has written to twice as many pages: copies of the --touch pages, and as many of its own.
     {.name = "child-cow", .setUp = mapCopiedByChild, .stride = 2},
+    // --pages transparent huge pages, shared with a child, which has then written to base page 0 and another of each
+    // but the last: its page tables map these piece by piece, and the owner's map all whole.
+    {.name = "thp-child-cow", .setUp = mapHugeCopiedByChild},
+    // The same, and the owner has written.
+    {.name = "thp-owner-cow", .setUp = mapHugeCopiedByOwner},
     // In a child the page in the middle is a read-only mapping of its own.
     {.name = "split-fork", .setUp = mapSplitByChild},
     // Only the child of a child that has ended has the pages; nothing is reserved for it.

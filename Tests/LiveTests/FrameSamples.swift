@@ -71,6 +71,17 @@ extension Live {
         }
     }
 
+    @Test static func framesOfPagesThatGoToSwapAndComeBack() throws {
+        try skippingWhatCannotBeHad {
+            let swap = try MachineChange.swap()
+            defer { swap.undo() }
+            let followed = try Followed(["swapping", "--memory", "base", "--pages", "600"], bytes: 600 * 4096)
+            defer { followed.holder.stop() }
+            #expect(try followed.step() == [.swappedOut: 300])
+            #expect(try followed.step() == [.swappedIn: 300])
+        }
+    }
+
     /// MADV_COLLAPSE, of Linux 6.1, and MADV_FREE of parts.
     @Test static func framesOfPagesThatAreCollapsedAndSplit() throws {
         try skippingWhatCannotBeHad {

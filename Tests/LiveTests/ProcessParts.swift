@@ -64,6 +64,7 @@ extension Live {
         try skippingWhatCannotBeHad {
             let mixture = try Mixture()
             let report = try LiveProcess(mixture.pid).report
+            try mixture.expectCore(in: report)
             let mappings = try #require(report.mappings)
             #expect(Set(mixture.parts.keys).isSubset(of: partTruths.map(\.name)))
             for truth in partTruths {

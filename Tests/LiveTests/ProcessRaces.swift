@@ -50,6 +50,13 @@ extension Live {
         report.findings.flatMap(\.evidence).flatMap { $0.says.components(separatedBy: ": ") }
     }
 
+    /// It says so, and of what: the page tables to their end.
+    private static func expectPartial(_ report: ProcessDocument) {
+        #expect(report.taken.view == "partial")
+        let isTold = report.unread.contains { $0.path == "/proc/\(report.pid)" && $0.what.hasSuffix("to their end") }
+        #expect(isTold, "\(report.unread)")
+    }
+
     @Test(arguments: [1, 4, 12]) static func endsInMidWalk(_ count: Int) throws {
         try skippingWhatCannotBeHad {
             let pool = try HugePool(twoMiB, pages: 8)
@@ -60,6 +67,7 @@ extension Live {
             let (status, report) = try halted.finish()
             #expect(status == 3)
             #expect(report.course == "ended" && report.verdict.level == "partial")
+            expectPartial(report)
             #expect(reasons(report).contains("process \(pid) ended while it was read"))
             #expect(report.findings.map(\.id) == ["partial-view"])
             #expect(report.places.hugetlbBytes <= 4 << 21)
@@ -77,11 +85,13 @@ extension Live {
             let (status, report) = try halted.finish()
             #expect(status == 3)
             #expect(report.course == "replaced" && report.verdict.level == "partial")
+            expectPartial(report)
             #expect(reasons(report).contains("process \(report.pid) became another program while it was read"))
             #expect(report.findings.map(\.id) == ["partial-view"])
             #expect(report.places.hugetlbBytes <= 4 << 21)
             let again = try LiveProcess(holder.pids[0])
             #expect(again.status == 0 && again.report.course == "complete")
+            #expect(again.report.taken.view == "full" && again.report.unread.isEmpty)
             #expect(again.report.places.hugetlbBytes == 4 << 21)
             #expect(pool.count("free_hugepages") == 12)
         }
@@ -96,6 +106,7 @@ extension Live {
             try holder.step()
             let (status, report) = try halted.finish()
             #expect(status == 0 && report.course == "complete", "\(report.verdict)")
+            #expect(report.taken.view == "full" && report.unread.isEmpty)
             #expect(report.places.hugetlbBytes == 4 << 21)
             let (unique, shared) = (try #require(report.hugetlbUniqueBytes), try #require(report.hugetlbSharedBytes))
             #expect(unique + shared == 4 << 21)
@@ -136,7 +147,11 @@ extension Live {
                 if kind == "fork-storm", report.pid == pid.rawValue {
                     #expect(report.course == "complete" && report.places.hugetlbBytes == 6 << 21)
                 }
-                if report.course == "complete", report.unread.isEmpty { #expect(outcome.status == 0) }
+                // What was cut short, or refused, is no full view, and nothing else is a partial one.
+                let isFull = report.unread.isEmpty
+                #expect(report.taken.view == (isFull ? "full" : "partial"))
+                #expect(isFull == report.findings.isEmpty && isFull == (outcome.status == 0), "\(report.unread)")
+                if ["ended", "replaced"].contains(report.course) { expectPartial(report) }
             }
             // Whoever is still there has not ended.
             #expect(kind != "exec-race" || courses["ended"] == nil, "\(courses)")
@@ -178,6 +193,7 @@ extension Live {
     private static func expectWithoutMemory(_ pid: PID) throws {
         let process = try LiveProcess(pid)
         #expect(process.status == 0 && process.report.course == "withoutMemory")
+        #expect(process.report.taken.view == "full")
         #expect(process.report.verdict.summary.hasSuffix("has no memory of its own"))
         #expect(process.report.mappings?.isEmpty == true && process.report.residentBytes == 0)
     }
@@ -189,6 +205,7 @@ extension Live {
             let holder = try Holder(["zombie", "--pages", "3"])
             let process = try LiveProcess(holder.pids[0])
             #expect(process.status == 0 && process.report.course == "complete")
+            #expect(process.report.taken.view == "full")
             #expect(process.report.places.hugetlbBytes == 3 << 21)
             #expect(process.report.hugetlbBytes == 3 << 21)
             #expect(pool.count("free_hugepages") == 5)

@@ -89,6 +89,34 @@ final class Mixture {
     /// Pools and swap are given back by a holder first.
     deinit { holder.stop() }
 
+    /// What every mixture has, as far as its pools grew: its pages of that content. The page cache may have large folios.
+    private static let core: [(part: String, kinds: Set<String>, content: String, bytes: UInt64)] = [
+        ("hugetlb-private", ["hugetlb"], "anonymous", 4 << 20), ("hugetlb-shared", ["hugetlb"], "shared", 4 << 20),
+        ("thp", ["thp"], "anonymous", 4 << 20), ("base", ["base"], "anonymous", 64 << 12),
+        ("file", ["base"], "anonymous", 16 << 12), ("file", ["base", "mthp"], "file", 32 << 12),
+        ("shm", ["base"], "shared", 64 << 12), ("giant", ["hugetlb"], "anonymous", 1 << 30),
+    ]
+
+    /// Two that see nothing agree, too: the core of a whole mixture is in the report, each part at its address.
+    func expectCore(in report: ProcessDocument) throws {
+        guard parts["thp"] != nil else { throw Holder.Unavailable(description: holder.remarks) }
+        let mappings = try #require(report.mappings)
+        for (part, kinds, content, bytes) in Self.core {
+            if part == "giant", !pools.contains(where: { $0.size == oneGiB }) { continue }
+            let addresses = try #require(parts[part], "\(part): \(holder.remarks)")
+            let places = mappings.filter { addresses.contains($0.first) }.flatMap(\.placements)
+            if report.taken.classified {
+                let seen = places.filter { kinds.contains($0.kind ?? "") && $0.content == content }
+                #expect(seen.bytes() == bytes, "\(part)")
+            } else {
+                #expect(places.bytes() >= bytes, "\(part)")
+            }
+        }
+        let zeros = try #require(parts["zero"], "\(holder.remarks)")
+        #expect(mappings.contains { $0.first == zeros.lowerBound && $0.residentBytes == 0 })
+        if report.taken.classified { #expect(report.zeroBytes ?? 0 >= UInt64(zeros.count)) }
+    }
+
     /// Is listed by `Tests/run` with what was skipped.
     private static func note(_ what: String) { print("➜ \(Test.current?.name ?? "A test") skipped a part: \(what)") }
 

@@ -53,21 +53,51 @@ extension Live {
     }
 
     /// The process waits with mmap while its page tables are read: never for more than 2 MiB of words, 1 GiB of addresses.
+    /// The flags of frames are read in no larger pieces, and smaps, which the kernel writes in one go, not at all.
     @Test(arguments: [[], ["--flags"], ["--gentle"]]) static func readsOfPageTablesAreShort(_ more: [String]) throws {
         try skippingWhatCannotBeHad {
             let holder = try Holder(["dense-space", "--pages", "393216"])  // 1.5 GiB
             let pid = holder.pids[0]
-            let calls = try SystemCalls(
-                ["pread64", "read", "readv", "preadv", "mmap"], of: product("hugeaudit"), ["process", "\(pid)"] + more)
+            let reads = ["pread64", "read", "readv", "preadv", "preadv2", "mmap"]
+            let calls = try SystemCalls(reads + opens, of: product("hugeaudit"), ["process", "\(pid)"] + more)
             #expect([0, 1].contains(calls.outcome.status), "\(calls.outcome.errors)")
-            let pagemap = calls.calls.filter { $0.text.contains("</proc/\(pid)/pagemap>") }
-            #expect(pagemap.count > 10 && pagemap.allSatisfy { $0.name == "pread64" })
-            for call in pagemap {
-                let words = call.text.components(separatedBy: ", ").suffix(2)
-                let length = try #require(words.first.flatMap { Int($0) })
-                #expect(length <= 2 << 20)
+            for path in ["/proc/\(pid)/pagemap", "/proc/kpageflags"] {
+                let ofFile = calls.calls.filter { reads.contains($0.name) && $0.text.contains("<\(path)>") }
+                #expect(ofFile.count > 10 && ofFile.allSatisfy { $0.name == "pread64" }, "\(path)")
+                for call in ofFile { #expect(length(call) ?? .max <= 2 << 20, "\(call.text.suffix(80))") }
+            }
+            #expect(calls.calls.contains { $0.opened == "/proc/\(pid)/status" })
+            #expect(!calls.calls.contains { $0.opened?.hasPrefix("/proc/\(pid)/smaps") ?? false })
+        }
+    }
+
+    /// After each scan of page tables, and each read of more than one word of them, it lets the process go on.
+    @Test(arguments: [["process"], ["track", "--count", "2", "--interval", "10ms"]])
+    static func gentleReadsOfPageTablesHaveRests(_ command: [String]) throws {
+        try skippingWhatCannotBeHad {
+            let holder = try Holder(["dense-space", "--pages", "393216"])
+            let pid = holder.pids[0]
+            let rests = ["nanosleep", "clock_nanosleep"]
+            let calls = try SystemCalls(
+                ["pread64", "ioctl"] + rests, of: product("hugeaudit"), command + ["\(pid)", "--gentle"])
+            #expect([0, 1].contains(calls.outcome.status), "\(calls.outcome.errors)")
+            let looks = calls.calls.filter { call in
+                if rests.contains(call.name) { return true }
+                return call.text.contains("</proc/\(pid)/pagemap>") && length(call) ?? .max > 8
+            }
+            let reads = looks.count { !rests.contains($0.name) }
+            #expect(looks.count { $0.name == "pread64" } > 10)
+            #expect(looks.count - reads >= reads - 1)
+            for (call, next) in zip(looks, looks.dropFirst()) where !rests.contains(call.name) {
+                #expect(rests.contains(next.name), "\(call.text.suffix(80)) and then \(next.text.suffix(80))")
             }
         }
+    }
+
+    /// How many bytes pread asks for; nil of other calls.
+    private static func length(_ call: SystemCalls.Call) -> Int? {
+        guard call.name == "pread64" else { return nil }
+        return call.text.components(separatedBy: ", ").suffix(2).first.flatMap { Int($0) }
     }
 
     /// No file is opened to be written, no process is stopped, sent a signal or changed, and none of its memory is written.

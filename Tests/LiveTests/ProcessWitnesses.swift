@@ -31,7 +31,8 @@ struct NumaMapsWitness: Equatable {
     }
 }
 
-/// Fields in kB of `status`, `smaps` and `smaps_rollup`. Unit: bytes.
+/// Fields in kB of `status`, `smaps` and `smaps_rollup`, but for Referenced, which changes while nobody touches a page.
+/// Unit: bytes.
 struct KilobyteFields: Equatable {
     private var values: [Substring: UInt64] = [:]
 
@@ -39,7 +40,9 @@ struct KilobyteFields: Equatable {
 
     fileprivate mutating func add(_ line: Substring) {
         let words = line.split(whereSeparator: \.isWhitespace)
-        guard words.count == 3, words[2] == "kB", let value = UInt64(words[1]) else { return }
+        guard words.count == 3, words[2] == "kB", let value = UInt64(words[1]), words[0] != "Referenced:" else {
+            return
+        }
         values[words[0].dropLast()] = value * 1024
     }
 

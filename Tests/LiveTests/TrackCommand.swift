@@ -70,6 +70,43 @@ extension Live {
         }
     }
 
+    /// Page by page, and nothing else became of them. The process itself is told the same at each step.
+    @Test static func trackingOfPagesThatGoToSwapAndComeBack() throws {
+        try skippingWhatCannotBeHad {
+            let swap = try MachineChange.swap()
+            defer { swap.undo() }
+            let holder = try Holder(["swapping", "--memory", "base", "--pages", "2000"])
+            defer { holder.stop() }
+            let pid = holder.pids[0]
+            let tracking = try Tracking(["\(pid)", "--interval", "30ms", "--format", "json"])
+            tracking.wait(lines: 2)
+            for swapped in [UInt64(1000), 0] {
+                try holder.step()
+                tracking.wait(lines: 3)
+                let (said, report) = try Mixture.still({ try KilobyteFields(pid, "smaps_rollup")["Swap"] }) {
+                    try LiveProcess(pid).report
+                }
+                #expect(said == swapped * 4096 && report.swappedBytes == swapped * 4096)
+            }
+            #expect(tracking.end(by: SIGTERM) == 0)
+            let document = try TrackDocument(tracking.text)
+            let address = try #require(holder.ready["address"].flatMap { UInt64($0.dropFirst(2), radix: 16) })
+            let pages = Set(address / 4096..<address / 4096 + 1000)
+            var seen: [String: Set<UInt64>] = [:]
+            for range in document.samples.flatMap({ $0.ranges ?? [] }) {
+                let start = try #require(UInt64(range.start.dropFirst(2), radix: 16)) / 4096
+                let end = try #require(UInt64(range.end.dropFirst(2), radix: 16)) / 4096
+                seen[range.kind, default: []].formUnion(start..<end)
+            }
+            for kind in ["swappedOut", "swappedIn"] {
+                #expect(document.summary.totals[kind]?.pages == 1000)
+                #expect(seen.removeValue(forKey: kind) == pages, "\(kind)")
+            }
+            #expect(seen.values.allSatisfy { $0.isDisjoint(with: pages) }, "\(seen.keys)")
+            #expect(document.samples.allSatisfy { $0.rangesLeftOut ?? 0 == 0 })
+        }
+    }
+
     @Test static func trackingOfAProcessThatEnds() throws {
         try skippingWhatCannotBeHad {
             let holder = try Holder(["exit", "--memory", "base", "--pages", "4"])
