@@ -21,34 +21,46 @@ struct FrameFindings {
         return kinds.map { kind in
             let listed = frames.contradictions.filter { $0.kind == kind }
             // Only the first ones are listed: of which kind the others are is known where there is but one.
-            let isAll = frames.contradictionCount <= UInt64(frames.contradictions.count)
-            let count = isAll || kinds.count > 1 ? UInt64(listed.count) : frames.contradictionCount
+            let isAll = frames.contradictionCount <= frames.contradictions.frames
+            let count = isAll || kinds.count > 1 ? listed.frames : frames.contradictionCount
             return Finding(
                 .compoundMismatch, .error,
                 (isAll || kinds.count == 1 ? "" : "At least ") + kind.says(count),
                 evidence: listed.prefix(Self.mostShown).map {
-                    Evidence(
-                        .census, "/proc/kpageflags",
-                        "frame 0x\(String($0.frame.rawValue, radix: 16)), mapped at \(address($0.address)), "
-                            + "has \($0.flags)")
+                    Evidence(.census, "/proc/kpageflags", $0.says)
                 },
                 remedy: Remedy.reportMismatch)
         }
     }
 }
 
-extension FrameWords.Contradiction.Kind {
-    /// The finding's sentence: `1 frame is a compound tail with no head before it`
-    fileprivate func says(_ count: UInt64) -> String {
-        let (noun, be) = count == 1 ? ("frame", "is") : ("frames", "are")
-        return switch self {
-        case .tailWithoutHead: "\(count) \(noun) that the process maps \(be) compound tails with no head before them"
-        case .tailsEndEarly:
-            "\(count) \(noun) that the process maps \(be) compound heads with too few tails for any page size"
-        case .hugetlbWithoutHuge: "\(count) \(noun) that hugetlb mappings lead to \(be) without HUGE"
-        }
+extension [FrameWords.Contradiction] {
+    fileprivate var frames: UInt64 { reduce(0) { $0 &+ $1.frames } }
+}
+
+extension FrameWords.Contradiction {
+    /// `frame 0x123, mapped at 0x7f0000000000, has 0x10000 (compound_tail), as the 4 beside it`
+    fileprivate var says: String {
+        "frame \(hexadecimal(frame.rawValue)), mapped at \(hexadecimal(address)), has \(flags)"
+            + (frames > 1 ? ", as \(frames == 2 ? "the one" : "the \(frames - 1)") beside it" : "")
     }
 }
 
-/// As `/proc/PID/maps` writes it, with `0x` before it.
-func address(_ address: UInt64) -> String { "0x\(String(address, radix: 16))" }
+extension FrameWords.Contradiction.Kind {
+    /// The finding's sentence: `1 frame that the process maps is a compound tail with no head before it`
+    fileprivate func says(_ count: UInt64) -> String {
+        let isOne = count == 1
+        let frames = isOne ? "1 frame" : "\(count) frames"
+        return switch self {
+        case .tailWithoutHead:
+            "\(frames) that the process maps "
+                + (isOne ? "is a compound tail with no head before it" : "are compound tails with no head before them")
+        case .tailsEndEarly:
+            "\(frames) that the process maps \(isOne ? "is a compound head" : "are compound heads") "
+                + "with too few tails for any page size"
+        case .hugetlbWithoutHuge:
+            "\(frames) that \(isOne ? "a hugetlb mapping leads" : "hugetlb mappings lead") to "
+                + "\(isOne ? "is" : "are") without HUGE"
+        }
+    }
+}

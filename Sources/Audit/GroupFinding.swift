@@ -125,7 +125,7 @@ extension PinSuspect {
         switch kind {
         case .ioUring(let buffer, let isMapped):
             "a registered buffer of \(ByteCount(buffer.upperBound - buffer.lowerBound)) at "
-                + "0x\(String(buffer.lowerBound, radix: 16))\(isMapped ? "" : ", where nothing is mapped any more")"
+                + "\(hexadecimal(buffer.lowerBound))\(isMapped ? "" : ", where nothing is mapped any more")"
         case .ringFiles(let count): "\(count) \(count == 1 ? "file is" : "files are") registered with it"
         case .socket(let count): "\(count) \(count == 1 ? "descriptor is" : "descriptors are") under way to it"
         case .device(let name): "\(name.escaped(limit: 60)), which can pin memory"

@@ -6,38 +6,55 @@ public struct MappingReport: Hashable, Sendable {
     public internal(set) var observation: MappingObservation
     /// The kind and page size that most of its memory in RAM is in; nil where none is, or it was not classified. A hugetlb
     /// mapping always has them.
-    public let kind: PageKind?
-    public let pageSize: PageSize?
+    public internal(set) var kind: PageKind?
+    public internal(set) var pageSize: PageSize?
     /// Nil where it was not read.
     public let policy: MemoryPolicy?
+    /// Whether the policy is the mapping's own for certain: numa_maps prints that of the process's thread where there is none.
+    public let hasOwnPolicy: Bool
     /// What obeys the policy and yet is on a node that it does not name. Unit: bytes.
     public internal(set) var misplaced: [NodeID: UInt64]
     /// Nil of a hugetlb mapping, and of one where no page can be.
     public let eligibility: TransparentEligibility?
     /// In huge pages of hugetlb, or transparent ones of PMD size. Unit: bytes.
-    public let hugeBytes: UInt64
-    /// What is in RAM and could be in huge pages, with what is. Unit: bytes.
-    public let possibleHugeBytes: UInt64
+    public internal(set) var hugeBytes: UInt64
+    /// What is in RAM and could be in huge pages, with what is. Unit: bytes; nil in a report on some nodes only.
+    public internal(set) var possibleHugeBytes: UInt64?
 
-    /// - Parameter process: whose it is: its settings decide on transparent huge pages.
-    init(judging mapping: MappingObservation, of process: ProcessObservation) {
+    /// - Parameters:
+    ///   - process: whose it is: its settings decide on transparent huge pages.
+    ///   - taskPolicy: that of the process's thread; nil where it cannot be told.
+    init(judging mapping: MappingObservation, of process: ProcessObservation, taskPolicy: ForeignText?) {
         let policy = mapping.policy.map(MemoryPolicy.init)
         let eligibility = TransparentEligibility(
             of: mapping, isEnabled: process.isTransparentEnabled, process.transparent)
-        let most = mapping.mostlyIn
         let transparent = mapping.transparentBytes
         observation = mapping
         self.policy = policy
+        hasOwnPolicy = taskPolicy.map { $0 != mapping.policy } ?? false
         self.eligibility = eligibility
-        kind = mapping.hugetlbSize == nil ? most?.kind : .hugetlb
-        pageSize = mapping.hugetlbSize ?? most?.size
-        misplaced = mapping.amounts(breaking: policy).reduce(into: [:]) { sums, amount in
-            if let node = amount.node { sums[node, default: 0] &+= amount.bytes }
-        }
-        hugeBytes = mapping.hugetlbBytes &+ transparent
+        (kind, pageSize) = mapping.main
+        misplaced = [:]
+        hugeBytes = mapping.hugeBytes
         possibleHugeBytes =
             mapping.hugetlbBytes
             &+ (eligibility == .eligible ? max(mapping.pages.roomForHuge, transparent) : transparent)
+        for amount in violations {
+            if let node = amount.node { misplaced[node, default: 0] &+= amount.bytes }
+        }
+    }
+
+    /// What obeys the policy and yet is on a node that it does not name.
+    var violations: [PageAmount] {
+        outside.filter { observation.obeysPolicy($0, ofItsOwn: hasOwnPolicy) }
+    }
+
+    /// What is on a node that the policy does not name, be it that somebody else's policy placed it.
+    var outside: [PageAmount] {
+        guard let policy, policy.placesOnNodes else { return [] }
+        return observation.pages.amounts.filter { amount in
+            observation.isItsOwn(amount) && amount.node.map { !policy.nodes.contains($0) } ?? false
+        }
     }
 
     /// In RAM or in swap. Unit: bytes.
@@ -51,12 +68,22 @@ extension MappingObservation {
     /// In transparent huge pages of PMD size. Unit: bytes.
     var transparentBytes: UInt64 { hugetlbSize == nil ? bytes { $0.kind == .thp } : 0 }
 
+    /// Unit: bytes.
+    var hugeBytes: UInt64 { hugetlbBytes &+ transparentBytes }
+
+    /// The kind and page size that most of its memory in RAM is in.
+    var main: (kind: PageKind?, size: PageSize?) {
+        if let hugetlbSize { return (.hugetlb, hugetlbSize) }
+        let most = mostlyIn
+        return (most?.kind, most?.size)
+    }
+
     private func bytes(where isMeant: (PageAmount) -> Bool) -> UInt64 {
         pages.amounts.reduce(0) { isMeant($1) ? $0 &+ $1.bytes : $0 }
     }
 
-    /// Whether the policy decided where it is: file cache is where its first reader was.
-    func isPlacedByPolicy(_ amount: PageAmount) -> Bool {
+    /// Whether it is memory of the process, be it shared with others, and no file cache.
+    func isItsOwn(_ amount: PageAmount) -> Bool {
         switch amount.content {
         case .anonymous, .shared: true
         case .file: hugetlbSize != nil
@@ -64,16 +91,20 @@ extension MappingObservation {
         }
     }
 
-    /// What is on nodes that `policy` does not name, though it obeys it.
-    func amounts(breaking policy: MemoryPolicy?) -> [PageAmount] {
-        guard let policy, policy.placesOnNodes else { return [] }
-        return pages.amounts.filter { amount in
-            isPlacedByPolicy(amount) && amount.node.map { !policy.nodes.contains($0) } ?? false
+    /// Whether the policy decides where it is. Where shared memory and files have no policy of their own, that of whoever
+    /// touched a page first did, and the first toucher may have been another process.
+    /// - Parameter ofItsOwn: whether the policy is the mapping's, not that of the process's thread.
+    fileprivate func obeysPolicy(_ amount: PageAmount, ofItsOwn: Bool) -> Bool {
+        switch amount.content {
+        case .anonymous: true
+        case .shared: ofItsOwn
+        case .file: ofItsOwn && hugetlbSize != nil
+        case nil: ofItsOwn || !mapping.isShared
         }
     }
 
     /// Nil where nothing is in RAM, or most of it was not classified.
-    fileprivate var mostlyIn: (kind: PageKind, size: PageSize)? {
+    private var mostlyIn: (kind: PageKind, size: PageSize)? {
         var sums = PageTally()
         for var amount in pages.amounts {
             (amount.node, amount.content) = (nil, nil)

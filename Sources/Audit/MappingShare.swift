@@ -16,7 +16,7 @@ struct MappingShare {
     /// Where the mapping is and what it is called: `0x7f0000000000 /dev/shm/a`
     fileprivate var subject: String {
         let name = mapping.observation.mapping.name
-        return "\(address(mapping.start)) \(name.bytes.isEmpty ? "anonymous" : name.escaped(limit: 40))"
+        return "\(hexadecimal(mapping.start)) \(name.bytes.isEmpty ? "anonymous" : name.escaped(limit: 40))"
     }
 }
 
@@ -48,6 +48,3 @@ extension [MappingShare] {
         return lines + (more > 0 ? [Evidence(.pageTables, path, "\(more) more mappings")] : [])
     }
 }
-
-/// `node 0`, `nodes 0-1,3`
-func named(_ nodes: [NodeID]) -> String { "\(nodes.count == 1 ? "node" : "nodes") \(NumberList(nodes))" }

@@ -14,7 +14,7 @@ struct PlacementFindings {
         var memory: [NodeID: [MappingShare]] = [:]
         var all: UInt64 = 0
         for mapping in account.mappings {
-            let amounts = mapping.observation.pages.amounts.filter(mapping.observation.isPlacedByPolicy)
+            let amounts = mapping.observation.pages.amounts.filter(mapping.observation.isItsOwn)
             all &+= amounts.reduce(0) { $0 &+ $1.bytes }
             for (node, amounts) in Dictionary(grouping: amounts, by: \.node) {
                 if let node { memory[node, default: []].append(MappingShare(mapping, amounts)) }
@@ -68,7 +68,7 @@ struct PlacementFindings {
         let distance = distance(from: homes, to: node)
         let message =
             "\(ByteCount(shares.bytes)) (\(percent(shares.bytes)) of its memory) is on node \(node), "
-            + (distance.map { "at distance \($0.distance) from " } ?? "away from ") + "\(whose) (\(named(homes)))"
+            + (distance.map { "at distance \($0.distance) from " } ?? "away from ") + "\(whose) (\(homes.named))"
             + (isAsked ? ", as its policies ask" : hasCPUs ? "" : "; node \(node) has no CPUs")
         let finding = Finding(
             .remotePlacement, isPinned && isMuch && hasCPUs && !isAsked ? .warning : .note, node: node,
@@ -108,7 +108,7 @@ struct PlacementFindings {
         let cpus = observation.nodes.first { $0.id == node }?.cpus ?? []
         let move =
             targets.isEmpty
-            ? "Let its cpuset have memory of \(named(homes)) (cpuset.mems of its cgroup), then: "
+            ? "Let its cpuset have memory of \(homes.named) (cpuset.mems of its cgroup), then: "
                 + "migratepages \(pid) \(node) \(NumberList(homes))"
             : "migratepages \(pid) \(node) \(NumberList(targets))  # moves its memory to its CPUs"
         return (isAsked ? "If that is not meant, change the policy (numactl, mbind(2)); then: " : "") + move
@@ -117,27 +117,32 @@ struct PlacementFindings {
 
     // MARK: Devices
 
-    /// Devices whose node has none of its memory.
+    /// Devices whose node has next to none of its memory.
     private var devices: [MappedFinding] {
         let far = Dictionary(grouping: observation.range.devices.filter { $0.node != nil }, by: \.node)
-        let placed = memory.filter { $0.value.bytes > 0 }
-        let bytes = placed.values.reduce(0) { $0 &+ $1.bytes }
         return far.compactMap { node, devices in node.map { ($0, devices) } }.sorted { $0.0 < $1.0 }
             .compactMap { node, devices in
-                guard placed[node] == nil, bytes >= least else { return nil }
-                return MappedFinding(finding: device(node, devices, ByteCount(bytes), placed.keys.sorted()))
+                let away = memory.filter { $0.key != node && $0.value.bytes > 0 }
+                let bytes = away.values.reduce(0) { $0 &+ $1.bytes }
+                let near = memory[node]?.bytes ?? 0
+                guard near < least, bytes >= least else { return nil }
+                let which = near == 0 ? "all" : "all but \(ByteCount(near))"
+                return MappedFinding(
+                    finding: device(
+                        node, devices, "\(which) of the process's memory (\(ByteCount(bytes)))", away.keys.sorted()))
             }
     }
 
+    /// - Parameter memory: how much is on the nodes `memoryNodes`.
     private func device(
-        _ node: NodeID, _ devices: [OpenDevice], _ bytes: ByteCount, _ memoryNodes: [NodeID]
+        _ node: NodeID, _ devices: [OpenDevice], _ memory: String, _ memoryNodes: [NodeID]
     ) -> Finding {
         let first = devices[0].name.escaped(limit: 60)
         let subject = devices.count == 1 ? "Device \(first) is" : "Device \(first) and \(devices.count - 1) more are"
         let distance = distance(from: memoryNodes, to: node)
         return Finding(
             .remotePlacement, .note, node: node,
-            "\(subject) attached to node \(node), and all of the process's memory (\(bytes)) is on \(named(memoryNodes))"
+            "\(subject) attached to node \(node), and \(memory) is on \(memoryNodes.named)"
                 + (distance.map { ", at distance \($0.distance)" } ?? ""),
             evidence: devices.prefix(4).map {
                 Evidence(.configuration, $0.path.escaped + "/numa_node", "\($0.name.escaped(limit: 60)): \(node)")

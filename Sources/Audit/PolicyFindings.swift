@@ -18,8 +18,7 @@ struct PolicyFindings {
         var places: [Place: [MappingShare]] = [:]
         for mapping in account.mappings {
             guard let policy = mapping.policy, !mapping.misplaced.isEmpty else { continue }
-            let amounts = mapping.observation.amounts(breaking: policy)
-            for (node, amounts) in Dictionary(grouping: amounts, by: \.node) {
+            for (node, amounts) in Dictionary(grouping: mapping.violations, by: \.node) {
                 guard let node else { continue }
                 places[Place(isStrict: policy.isStrict, node: node), default: []].append(MappingShare(mapping, amounts))
             }

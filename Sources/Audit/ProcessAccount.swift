@@ -17,7 +17,8 @@ struct ProcessAccount {
 
     init(_ observation: ProcessObservation) {
         self.observation = observation
-        mappings = observation.mappings.map { MappingReport(judging: $0, of: observation) }
+        let taskPolicy = observation.taskPolicy
+        mappings = observation.mappings.map { MappingReport(judging: $0, of: observation, taskPolicy: taskPolicy) }
         pages = observation.mappings.reduce(into: PageTally()) { $0.merge($1.pages) }
         nodesOfAllowedCPUs = observation.nodes(of: Set(observation.range.cpusAllowed))
         nodesOfUsedCPUs = observation.nodes(of: Set(observation.range.cpusLastUsed.keys))
@@ -34,7 +35,29 @@ struct ProcessAccount {
     }
 
     /// What could not be read, with what the process did that cut the reading short.
-    var unread: [Unread] { (cutShort.map { [$0] } ?? []) + observation.unread }
+    var unread: [Unread] { [cutShort, unseenContent].compactMap { $0 } + observation.unread }
+
+    /// Somebody wanted to know what transparent huge pages hold, there are some, and none was looked into.
+    private var unseenContent: Unread? {
+        guard let content = observation.content, content.basePages == 0, pages.anonymousTHP > 0 else { return nil }
+        let (reason, remedy) =
+            if pages.mappedByPMD == nil {
+                (
+                    "the kernel does not tell which of them one table entry maps whole (PAGEMAP_SCAN, Linux 6.7)",
+                    "Look on Linux 6.7 or newer"
+                )
+            } else if content.candidates == 0 {
+                (
+                    "they are mapped in parts, and only those are looked into that one table entry maps whole",
+                    "Wait until khugepaged has collapsed them"
+                )
+            } else {
+                ("none of the sample could be read to its end", "Look again")
+            }
+        return Unread(
+            .pageTables, what: "what \(ByteCount(pages.anonymousTHP)) in transparent huge pages holds",
+            path: ForeignText(file("mem")), reason: reason, remedy: remedy)
+    }
 
     private var cutShort: Unread? {
         let pid = observation.pid
@@ -58,7 +81,26 @@ struct ProcessAccount {
 }
 
 extension ProcessObservation {
+    /// The policy of the thread that leads the process, which numa_maps prints of a mapping without its own: `default` is
+    /// printed of no other, and nobody binds the kernel's pages or the program's code. Nil where there are none of these.
+    /// Source: kernel `fs/proc/task_mmu.c`, `show_numa_map`.
+    fileprivate var taskPolicy: ForeignText? {
+        let byDefault = ForeignText(MemoryPolicy.Mode.default.rawValue)
+        if mappings.contains(where: { $0.policy == byDefault }) { return byDefault }
+        let known = mappings.filter { $0.policy != nil }
+        let unbound =
+            known.first(where: \.mapping.isOfKernel) ?? known.first { $0.hugetlbSize == nil && $0.mapping.isCode }
+        return unbound?.policy
+    }
+
     fileprivate func nodes(of cpus: Set<Int>) -> [NodeID] {
         nodes.filter { !cpus.isDisjoint(with: $0.cpus) }.map(\.id)
     }
+}
+
+extension Mapping {
+    /// Code and data that the kernel lends.
+    fileprivate var isOfKernel: Bool { name == ForeignText("[vdso]") || name == ForeignText("[vvar]") }
+
+    fileprivate var isCode: Bool { hasFile && !isShared && permissions.bytes.contains(UInt8(ascii: "x")) }
 }

@@ -23,13 +23,13 @@ public struct ProcessList: Hashable, Sendable {
 }
 
 extension ProcessReport {
-    /// Whether it has memory of its own, in RAM or in swap.
-    public var hasMemory: Bool { pages.resident > 0 || pages.swapped > 0 }
+    /// Whether it has memory of its own, in RAM or in swap; of some nodes only, in RAM there.
+    public var hasMemory: Bool { pages.resident > 0 || limitedTo == nil && pages.swapped > 0 }
 
     /// Of hugetlb what is mapped once, and what is mapped more often, as hugetop has them. Unit: bytes; nil where the pages
-    /// were not classified.
+    /// were not classified, and of some nodes only.
     public var hugetlbSharing: (unique: UInt64, shared: UInt64)? {
-        guard observation.isClassified else { return nil }
+        guard observation.isClassified, limitedTo == nil else { return nil }
         let tallies = mappings.map(\.observation).filter { $0.hugetlbSize != nil }.map(\.pages)
         return (tallies.reduce(0) { $0 &+ $1.unique }, tallies.reduce(0) { $0 &+ $1.shared })
     }

@@ -12,22 +12,21 @@ extension ProcessReport {
         return part
     }
 
-    /// What is on these nodes, and what was found on them or on none in particular. What is not counted by node stays whole:
-    /// what is swapped, and what is shared with others.
+    /// What is on these nodes, and what was found on them or on none in particular.
     /// - Parameter failOn: from which severity on a finding makes the verdict one of findings.
     public func limited(to nodes: Set<NodeID>, failOn: Severity = .warning) -> ProcessReport {
         var part = self
+        part.limitedTo = nodes.sorted()
         part.placements = placements.filter { amount in amount.node.map(nodes.contains) ?? false }
         part.pages.keep(on: nodes)
         part.mappings = mappings.compactMap { $0.limited(to: nodes) }
         part.notable = notable.compactMap { $0.limited(to: nodes) }
         part.observation.mappings = part.mappings.map(\.observation)
         part.findings = findings.filter { finding in finding.node.map(nodes.contains) ?? true }
-        let list = nodes.sorted().map(\.description).joined(separator: ", ")
         part.verdict = Verdict(
             part.findings, isPartial: !unread.isEmpty, failOn: failOn
         ) {
-            "Process \(title) has \(ByteCount(part.pages.resident)) in RAM on node \(list)"
+            "Process \(title) has \(ByteCount(part.pages.resident)) in RAM on \(nodes.sorted().named)"
         }
         return part
     }
@@ -38,6 +37,8 @@ extension MappingReport {
     fileprivate func limited(to nodes: Set<NodeID>) -> MappingReport? {
         var part = self
         part.observation.pages.keep(on: nodes)
+        (part.kind, part.pageSize) = part.observation.main
+        (part.hugeBytes, part.possibleHugeBytes) = (part.observation.hugeBytes, nil)
         part.misplaced = misplaced.filter { nodes.contains($0.key) }
         return part.observation.pages.amounts.isEmpty ? nil : part
     }

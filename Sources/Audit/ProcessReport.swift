@@ -5,6 +5,9 @@ public import PageModel
 /// function of what was seen.
 public struct ProcessReport: Hashable, Sendable {
     public internal(set) var observation: ProcessObservation
+    /// The nodes that it is limited to, ascending; nil where it has all. Then `placements` and the amounts of `pages` are of
+    /// these nodes, and every figure that is not counted by node is still that of the whole process: no reader shows it.
+    public internal(set) var limitedTo: [NodeID]?
     /// All of the process: what is alike on one node together, in the order of kinds, sizes (the largest first) and nodes.
     /// `content` is nil: what is of different content counts together.
     public internal(set) var placements: [PageAmount]

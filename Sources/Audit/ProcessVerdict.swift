@@ -38,11 +38,11 @@ extension ProcessAccount {
         let nodes = Set(pages.amounts.map(\.node))
         guard pages.hidden == 0, !nodes.contains(nil) else { return [] }
         let known = nodes.compactMap { $0 }
-        return [known.count == 1 ? "all on node \(known[0])" : "on nodes \(NumberList(known))"]
+        return [(known.count == 1 ? "all on " : "on ") + known.named]
     }
 
     private var asked: [String] {
         let bound = mappings.filter { $0.policy?.placesOnNodes == true && $0.observation.pages.resident > 0 }
-        return bound.isEmpty || bound.contains { !$0.misplaced.isEmpty } ? [] : ["as its policies ask"]
+        return bound.isEmpty || bound.contains { !$0.outside.isEmpty } ? [] : ["as its policies ask"]
     }
 }

@@ -122,22 +122,24 @@ struct TransparentFindings {
 
     private var bloat: [Finding] {
         guard let content = observation.content, content.basePages > 0 else { return [] }
-        let held = account.pages.amounts.filter { $0.kind == .thp && $0.content == .anonymous }
-            .reduce(0) { $0 &+ $1.bytes }
+        let pmd = observation.transparent.pmdSize
+        let others = pmd.map { content.unsampled(of: account.pages, size: $0) } ?? 0
+        let sampled = account.pages.anonymousTHP - others
         let zero = min(content.zeroFilled, content.basePages)
-        let (high, low) = zero.multipliedFullWidth(by: held)
+        let (high, low) = zero.multipliedFullWidth(by: sampled)
         let estimate = content.basePages.dividingFullWidth((high, low)).quotient
-        guard estimate >= observation.transparent.pmdSize?.bytes ?? 2 << 20 else { return [] }
+        guard estimate >= pmd?.bytes ?? 2 << 20 else { return [] }
         let share = Double(zero) / Double(content.basePages)
         return [
             Finding(
-                .thpBloat, share >= 0.25 ? .warning : .note, pageSize: observation.transparent.pmdSize,
-                "About \(ByteCount(estimate)) (\(Int(share * 100)) %) of the \(ByteCount(held)) in transparent huge pages is "
+                .thpBloat, share >= 0.25 ? .warning : .note, pageSize: pmd,
+                "About \(ByteCount(estimate)) (\(Int(share * 100)) %) of the \(ByteCount(sampled)) in transparent huge pages is "
                     + "nothing but zeros, by a sample of \(content.hugePages) of \(content.candidates) huge pages",
                 evidence: [
                     Evidence(
                         .pageTables, account.file("mem"),
-                        "\(content.zeroFilled) of \(content.basePages) base pages in the sample are zero-filled")
+                        "\(content.zeroFilled) of \(content.basePages) base pages in the sample are zero-filled"
+                            + (others == 0 ? "" : "; \(ByteCount(others)) more, mapped in parts, was not looked into"))
                 ],
                 remedy:
                     "echo 0 > \(Self.folder)khugepaged/max_ptes_none  # khugepaged then fills no holes; MADV_NOHUGEPAGE where "

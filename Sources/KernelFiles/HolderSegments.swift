@@ -40,7 +40,7 @@ extension HolderSearcher {
             HugetlbFile.Segment(
                 key: segment.key, id: segment.id, creator: segment.creator, lastUser: segment.lastUser,
                 attached: segment.attached, namespace: through == nil ? nil : namespace, through: through))
-        let name = ForeignText("SYSV key 0x\(String(UInt32(bitPattern: segment.key), radix: 16)) id \(segment.id)")
+        let name = ForeignText("SYSV key \(hexadecimal(UInt64(UInt32(bitPattern: segment.key)))) id \(segment.id)")
         let identities = machine.internalDevices.map { device, size in
             let inode = UInt64(segment.id)
             return (HugetlbFile.Identity(device: device, inode: inode, ipcNamespace: namespace), size)

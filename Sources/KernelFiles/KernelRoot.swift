@@ -53,6 +53,14 @@ public struct KernelRoot: Hashable, Sendable {
     func lines(
         of relative: String, each body: (TextLine) throws(FormatError) -> Void
     ) throws(KernelFileError) {
+        var longest = Duration.zero
+        try lines(of: relative, longestRead: &longest, each: body)
+    }
+
+    /// - Parameter longestRead: raised to what the longest read(2) took, for which a lock may have been held.
+    func lines(
+        of relative: String, longestRead: inout Duration, each body: (TextLine) throws(FormatError) -> Void
+    ) throws(KernelFileError) {
         let path = path(relative)
         let descriptor = try FileDescriptor.opened(path)
         defer { try? descriptor.close() }
@@ -60,9 +68,11 @@ public struct KernelRoot: Hashable, Sendable {
         var buffer = [UInt8](repeating: 0, count: 1 << 16)
         while true {
             let count: Int
+            let begun = ContinuousClock.now
             do { count = try buffer.withUnsafeMutableBytes { try descriptor.read(into: $0) } } catch {
                 throw KernelFileError("read", path, error)
             }
+            longestRead = max(longestRead, begun.duration(to: .now))
             do {
                 if count == 0 { return try splitter.finish(body) }
                 try splitter.add(buffer[..<count], body)

@@ -53,8 +53,19 @@ public struct NumaMapping: Hashable, Sendable {
 
 extension KernelRoot {
     /// Every mapping with its policy. The kernel walks the whole address space for it: costly where that is large.
-    /// - Parameter process: its folder below `proc`.
+    /// - Parameters:
+    ///   - process: its folder below `proc`.
+    ///   - longestRead: raised to what the longest read(2) took.
+    func numaMappings(
+        of process: String, longestRead: inout Duration, each body: (NumaMapping) -> Void
+    ) throws(KernelFileError) {
+        try lines(of: "proc/\(process)/numa_maps", longestRead: &longestRead) { line throws(FormatError) in
+            body(try NumaMapping(parsing: line))
+        }
+    }
+
     func numaMappings(of process: String, each body: (NumaMapping) -> Void) throws(KernelFileError) {
-        try lines(of: "proc/\(process)/numa_maps") { line throws(FormatError) in body(try NumaMapping(parsing: line)) }
+        var longest = Duration.zero
+        try numaMappings(of: process, longestRead: &longest, each: body)
     }
 }

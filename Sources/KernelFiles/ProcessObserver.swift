@@ -112,6 +112,11 @@ struct ProcessObserver {
         }
     }
 
+    /// Of all reads the longest counts.
+    private mutating func state(_ longestRead: Duration) {
+        seen.longestReadSeconds = max(seen.longestReadSeconds, longestRead.inSeconds)
+    }
+
     /// Nil where no frames are wanted, or the kernel refuses.
     private mutating func open(_ owner: MemoryOwner) -> WordFile? {
         guard reading.isClassified else { return nil }
@@ -134,10 +139,12 @@ struct ProcessObserver {
                     remedy: "Leave out --gentle"))
         }
         var numa: [UInt64: NumaMapping] = [:]
+        var longestRead = Duration.zero
         collect("the memory policies of process \(seen.pid)") { root, _ throws(KernelFileError) in
             guard root.exists("proc/\(owner.folder)/numa_maps") else { return }
-            try root.numaMappings(of: owner.folder) { numa[$0.start] = $0 }
+            try root.numaMappings(of: owner.folder, longestRead: &longestRead) { numa[$0.start] = $0 }
         }
+        state(longestRead)
         for index in seen.mappings.indices {
             let line = numa[seen.mappings[index].mapping.addresses.lowerBound]
             seen.mappings[index].policy = line?.policy
@@ -151,9 +158,11 @@ struct ProcessObserver {
         guard reading.readsSmaps || owner.status.residentBytes ?? 0 <= ProcessReading.mostForSmaps && !reading.isGentle
         else { return }
         var flags: [UInt64: SmapsMapping] = [:]
+        var longestRead = Duration.zero
         collect("the flags of the mappings of process \(seen.pid)") { root, _ throws(KernelFileError) in
-            try root.smapsFlags(of: owner.folder) { flags[$0.start] = $0 }
+            try root.smapsFlags(of: owner.folder, longestRead: &longestRead) { flags[$0.start] = $0 }
         }
+        state(longestRead)
         for index in seen.mappings.indices {
             let found = flags[seen.mappings[index].mapping.addresses.lowerBound]
             seen.mappings[index].vmFlags = found?.vmFlags
@@ -186,7 +195,7 @@ struct ProcessObserver {
             (seen.mappings[index].pages, seen.mappings[index].hugetlbSize) = (target.tally, target.hugetlbSize)
         }
         (seen.frames, transparent) = (found.words, found.transparent)
-        seen.longestReadSeconds = found.longestRead.inSeconds
+        state(found.longestRead)
         if let error = found.error { throw error }
         // These page tables were opened before the mappings were read: they end where the process is another program now.
         let first = seen.mappings.first?.mapping.addresses.lowerBound ?? 0

@@ -21,8 +21,6 @@ public struct ProcessStatus: Hashable, Sendable {
     public var lockedBytes: Int64?
     /// `VmRSS`: memory in RAM, without huge pages of hugetlb. Unit: bytes. Nil like `hugetlbBytes`.
     public var residentBytes: Int64?
-    /// `VmSwap`: private memory that is swapped out, without that of shared memory. Unit: bytes. Nil like `hugetlbBytes`.
-    public var swappedBytes: Int64?
     /// `THP_enabled`: whether it may have transparent huge pages, as prctl(2) and its executable left it. Nil like
     /// `hugetlbBytes`, and before 5.0.
     public var isTransparentEnabled: Bool?
@@ -70,9 +68,6 @@ public struct ProcessStatus: Hashable, Sendable {
         case UInt8(ascii: "i"):
             guard let value = line.value(after: "VmPin:") else { return }
             pinnedBytes = try line.signedKilobytes(in: value, "VmPin: and an amount in kB")
-        case UInt8(ascii: "w"):
-            guard let value = line.value(after: "VmSwap:") else { return }
-            swappedBytes = try line.signedKilobytes(in: value, "VmSwap: and an amount in kB")
         default: break
         }
     }

@@ -62,10 +62,14 @@ struct SmapsReader {
 extension KernelRoot {
     /// Every mapping, in ascending order. It may have changed since `/proc/PID/maps` was read: where a mapping starts tells
     /// which it is. The kernel walks the whole address space for it: costly where that is large.
-    /// - Parameter process: its folder below `proc`: `12`, or `12/task/13` for one thread.
-    func smapsFlags(of process: String, each body: (SmapsMapping) -> Void) throws(KernelFileError) {
+    /// - Parameters:
+    ///   - process: its folder below `proc`: `12`, or `12/task/13` for one thread.
+    ///   - longestRead: raised to what the longest read(2) took.
+    func smapsFlags(
+        of process: String, longestRead: inout Duration, each body: (SmapsMapping) -> Void
+    ) throws(KernelFileError) {
         var reader = SmapsReader()
-        try lines(of: "proc/\(process)/smaps") { line throws(FormatError) in
+        try lines(of: "proc/\(process)/smaps", longestRead: &longestRead) { line throws(FormatError) in
             if let mapping = try reader.add(line) { body(mapping) }
         }
         if let mapping = reader.finish() { body(mapping) }

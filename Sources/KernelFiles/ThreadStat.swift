@@ -27,12 +27,6 @@ struct ThreadStat: Hashable, Sendable {
 }
 
 extension KernelRoot {
-    /// The CPU on which a thread ran last, or runs.
-    public func lastCPU(of thread: PID, in process: PID) throws(KernelFileError) -> Int {
-        var buffer: [UInt8] = []
-        return try stat(of: "\(process)/task/\(thread)", buffer: &buffer).lastCPU
-    }
-
     /// When a process was made; execve(2) leaves it as it is. With its number it tells one process from another that got
     /// the number later. Unit: clock ticks since boot.
     public func startTime(of process: PID) throws(KernelFileError) -> UInt64 {

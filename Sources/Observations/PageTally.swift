@@ -58,6 +58,11 @@ public struct PageTally: Hashable, Sendable {
     /// Pages in RAM that are somebody's. Unit: bytes.
     public var resident: UInt64 { amounts.reduce(hidden) { $0 &+ $1.bytes } }
 
+    /// In anonymous transparent huge pages of PMD size, mapped whole or in parts. Unit: bytes.
+    public var anonymousTHP: UInt64 {
+        amounts.reduce(0) { $1.kind == .thp && $1.content == .anonymous ? $0 &+ $1.bytes : $0 }
+    }
+
     public mutating func add(_ amount: PageAmount) {
         if let index = amounts.firstIndex(where: amount.isAlike) {
             amounts[index].pages &+= amount.pages
@@ -123,7 +128,7 @@ public struct FrameWords: Hashable, Sendable {
     /// By word; nil where not each was read: that is only done when asked for.
     public var byFlags: [PageFlags: UInt64]?
     public var contradictions: [Contradiction] = []
-    /// `contradictions` has the first ones only.
+    /// Frames; `contradictions` has the first ones only.
     public var contradictionCount: UInt64 = 0
 
     public init() {}
@@ -131,9 +136,13 @@ public struct FrameWords: Hashable, Sendable {
     /// How many of `contradictions` are kept.
     public static let mostContradictions = 16
 
-    public mutating func note(_ contradiction: Contradiction) {
-        contradictionCount += 1
-        if contradictions.count < Self.mostContradictions { contradictions.append(contradiction) }
+    /// - Parameter frames: how many words of neighbours contradict the others alike.
+    public mutating func note(_ contradiction: Contradiction, frames: UInt64 = 1) {
+        contradictionCount &+= frames
+        guard contradictions.count < Self.mostContradictions else { return }
+        var contradiction = contradiction
+        contradiction.frames = frames
+        contradictions.append(contradiction)
     }
 
     public mutating func merge(_ other: Self) {
@@ -144,10 +153,10 @@ public struct FrameWords: Hashable, Sendable {
         read += other.read
         if let words = other.byFlags { byFlags = (byFlags ?? [:]).merging(words, uniquingKeysWith: +) }
         contradictions += other.contradictions.prefix(Self.mostContradictions - contradictions.count)
-        contradictionCount += other.contradictionCount
+        contradictionCount &+= other.contradictionCount
     }
 
-    /// Words that cannot all be true.
+    /// Words that cannot all be true: of one frame, or of neighbours alike.
     public struct Contradiction: Hashable, Sendable {
         public enum Kind: String, CaseIterable, Sendable {
             /// A compound tail, and no head before it.
@@ -161,6 +170,8 @@ public struct FrameWords: Hashable, Sendable {
         public var address: UInt64
         public var frame: PFN
         public var flags: PageFlags
+        /// How many frames they are, with `frame`.
+        public var frames: UInt64 = 1
         public init(_ kind: Kind, address: UInt64, frame: PFN, flags: PageFlags) {
             (self.kind, self.address, self.frame, self.flags) = (kind, address, frame, flags)
         }

@@ -75,9 +75,16 @@ public struct ContentSample: Hashable, Sendable {
     public var basePages: UInt64 = 0
     /// Of `basePages` those with nothing but zeros.
     public var zeroFilled: UInt64 = 0
-    /// Transparent huge pages that could have been looked at.
+    /// Transparent huge pages that could have been looked at: anonymous ones that one table entry maps whole.
     public var candidates: UInt64 = 0
     public init() {}
+
+    /// Those that could not: mapped in parts. Unit: bytes.
+    /// - Parameter size: of a huge page.
+    public func unsampled(of pages: PageTally, size: PageSize) -> UInt64 {
+        let (all, whole) = (pages.anonymousTHP, size.amount(of: candidates).bytes)
+        return all > whole ? all - whole : 0
+    }
 }
 
 /// Everything that one look at a process saw: the input of every judgement about it.
@@ -111,7 +118,7 @@ public struct ProcessObservation: Hashable, Sendable {
     public var pagesCompared: UInt64 = 0
     /// Nil where nobody asked for it.
     public var content: ContentSample?
-    /// The longest that one read of the page tables took. Unit: seconds.
+    /// The longest that one read of the page tables, numa_maps or smaps took. Unit: seconds.
     public var longestReadSeconds = 0.0
     public var unread: [Unread] = []
 

@@ -5,3 +5,8 @@ public struct NodeID: Hashable, Comparable, Sendable, CustomStringConvertible {
     public static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
     public var description: String { "\(rawValue)" }
 }
+
+extension [NodeID] {
+    /// `node 0`, `nodes 0-1,3`
+    public var named: String { "\(count == 1 ? "node" : "nodes") \(NumberList(self))" }
+}

@@ -76,5 +76,5 @@ public struct PageFlags: OptionSet, Hashable, Sendable, CustomStringConvertible 
     }
 
     /// The word in hexadecimal with its names: `0x28818 (uptodate,dirty,mmap,compound_head,huge)`.
-    public var description: String { "0x\(String(rawValue, radix: 16)) (\(names.joined(separator: ",")))" }
+    public var description: String { "\(hexadecimal(rawValue)) (\(names.joined(separator: ",")))" }
 }

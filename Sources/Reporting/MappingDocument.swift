@@ -25,10 +25,11 @@ struct MappingDocument: Encodable {
     let proportionalBytes: OrNull<UInt64>
     let swappedBytes: OrNull<UInt64>
 
-    init(_ report: MappingReport, isClassified: Bool) {
+    /// - Parameter isWhole: of all nodes; what is not counted by node is null otherwise.
+    init(_ report: MappingReport, isClassified: Bool, isWhole: Bool) {
         let mapping = report.observation.mapping
         let pages = report.observation.pages
-        let known = { (figure: UInt64) in OrNull(isClassified ? figure : nil) }
+        let known = { (figure: UInt64) in OrNull(isClassified && isWhole ? figure : nil) }
         (start, end) = (hexadecimal(mapping.addresses.lowerBound), hexadecimal(mapping.addresses.upperBound))
         sizeBytes = mapping.addresses.upperBound - mapping.addresses.lowerBound
         (name, permissions) = (mapping.name.repaired, mapping.permissions.repaired)
@@ -38,7 +39,8 @@ struct MappingDocument: Encodable {
         placements = pages.ordered.map { PlacementDocument($0, content: .some(OrNull($0.content?.rawValue))) }
         misplaced = report.misplaced.sorted { $0.key < $1.key }.map { Place(node: $0.key.rawValue, bytes: $0.value) }
         transparent = OrNull(report.eligibility.map(Transparent.init))
-        (hugeBytes, possibleHugeBytes) = (known(report.hugeBytes), known(report.possibleHugeBytes))
+        hugeBytes = OrNull(isClassified ? report.hugeBytes : nil)
+        possibleHugeBytes = OrNull(isClassified ? report.possibleHugeBytes : nil)
         residentBytes = pages.resident
         (uniqueBytes, sharedBytes) = (known(pages.unique), known(pages.shared))
         (proportionalBytes, swappedBytes) = (known(pages.proportional >> 12), known(pages.swapped))

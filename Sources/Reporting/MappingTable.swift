@@ -25,6 +25,12 @@ struct MappingTable {
             + (more > 0 ? ["and \(more) more with memory in RAM or swap: --format json lists all"] : [])
     }
 
+    /// `1.5 of 2 GiB`; of some nodes only what is there, as what could be is not counted by node.
+    private func huge(_ report: MappingReport) -> String {
+        guard let possible = report.possibleHugeBytes else { return amountCell(report.hugeBytes) }
+        return possible == 0 ? "-" : share(report.hugeBytes, of: possible)
+    }
+
     private func row(_ report: MappingReport) -> [String] {
         let mapping = report.observation.mapping
         let pages = report.observation.pages
@@ -32,7 +38,7 @@ struct MappingTable {
             String(mapping.addresses.lowerBound, radix: 16),
             amountCell(mapping.addresses.upperBound - mapping.addresses.lowerBound),
             amountCell(pages.resident),
-            report.possibleHugeBytes == 0 ? "-" : share(report.hugeBytes, of: report.possibleHugeBytes),
+            huge(report),
             report.policy?.text.escaped(limit: Self.longestPolicy) ?? "-",
             pages.amounts.isEmpty ? "-" : pages.amounts.places(limit: Self.mostNodes),
             report.eligibility?.short ?? "-",

@@ -67,9 +67,6 @@ public struct ProcessCSV {
     }
 }
 
-/// An address as all formats for programs have it: `0x7f0000000000`.
-func hexadecimal(_ address: UInt64) -> String { "0x" + String(address, radix: 16) }
-
 extension PageTally {
     /// By kind, the largest pages first, then by node and content; what is not known comes last.
     var ordered: [PageAmount] {

@@ -62,7 +62,8 @@ struct ProcessDocument: Encodable {
         }
     }
 
-    /// Figures are null where the page tables were refused, and most of them where the pages were not classified.
+    /// Figures are null where the page tables were refused, most of them where the pages were not classified, and in a report
+    /// on some nodes all that is not counted by node.
     private struct Memory: Encodable {
         let placements: [PlacementDocument]
         let residentBytes: OrNull<UInt64>
@@ -85,7 +86,8 @@ struct ProcessDocument: Encodable {
         init(_ report: ProcessReport) {
             let (process, pages) = (report.observation, report.pages)
             let isSeen = process.course != .refused
-            let isCounted = isSeen && process.isClassified
+            let isWhole = report.limitedTo == nil
+            let isCounted = isSeen && process.isClassified && isWhole
             let known = { (figure: UInt64?) in OrNull(isCounted ? figure : nil) }
             placements = report.placements.map { PlacementDocument($0) }
             residentBytes = OrNull(isSeen ? pages.resident : nil)
@@ -96,8 +98,8 @@ struct ProcessDocument: Encodable {
             (pmdMappedBytes, swappedBytes) = (known(pages.mappedByPMD), known(pages.swapped))
             (zeroBytes, movingBytes) = (known(pages.zero), known(pages.moving))
             (reservedBytes, hiddenBytes) = (known(pages.reserved), known(pages.hidden))
-            hugetlbBytes = OrNull(process.hugetlbBytes.flatMap { UInt64(exactly: $0) })
-            rssBytes = OrNull(process.residentBytes.flatMap { UInt64(exactly: $0) })
+            hugetlbBytes = OrNull(!isWhole ? nil : process.hugetlbBytes.flatMap { UInt64(exactly: $0) })
+            rssBytes = OrNull(!isWhole ? nil : process.residentBytes.flatMap { UInt64(exactly: $0) })
             frames = OrNull(isCounted ? Frames(process.frames) : nil)
         }
     }
@@ -150,7 +152,7 @@ struct ProcessDocument: Encodable {
             nodesAllowed = range.nodesAllowed.map(\.rawValue)
             devices = range.devices.map(Device.init)
             transparent = TransparentDocument(report.observation)
-            content = OrNull(report.observation.content.map(Content.init))
+            content = OrNull(report.limitedTo == nil ? report.observation.content.map(Content.init) : nil)
         }
     }
 

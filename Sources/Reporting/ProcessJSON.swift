@@ -69,7 +69,10 @@ private struct Heading: Encodable {
 private struct Mappings: Encodable {
     let mappings: [MappingDocument]
     init(_ report: ProcessReport) {
-        mappings = report.mappings.map { MappingDocument($0, isClassified: report.observation.isClassified) }
+        let isClassified = report.observation.isClassified
+        mappings = report.mappings.map {
+            MappingDocument($0, isClassified: isClassified, isWhole: report.limitedTo == nil)
+        }
     }
 }
 

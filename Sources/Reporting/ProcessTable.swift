@@ -59,7 +59,8 @@ public struct ProcessTable {
                 who(report) + hugetlb.map { $0.cell(of: amounts) } + self.sharing(report)
                     + others.map { $0.cell(of: amounts) } + [amounts.places(limit: Self.mostNodes), command(report)])
         }
-        return table.text + "\nSHARED and PRIVATE are of hugetlb."
+        let isWhole = reports.allSatisfy { $0.limitedTo == nil }
+        return table.text + "\nSHARED and PRIVATE are of hugetlb\(isWhole ? "" : ", and not counted by node")."
     }
 
     private func byNode(_ reports: [ProcessReport], _ columns: [PlacementColumn]) -> String {

@@ -47,6 +47,9 @@ public struct ProcessText {
 
     /// What belongs to no node, or is part of what the table has.
     private var sums: [String] {
+        if let nodes = report.limitedTo {
+            return mthp + ["only \(nodes.named): what is unique, shared or swapped is not counted by node"]
+        }
         let pages = report.pages
         let sharing = [("unique", pages.unique), ("shared", pages.shared), ("proportional", pages.proportional >> 12)]
         let others = [
@@ -76,10 +79,13 @@ public struct ProcessText {
     }
 
     private var content: [String] {
-        guard let sample = report.observation.content, sample.basePages > 0 else { return [] }
+        guard let sample = report.observation.content else { return [] }
+        guard sample.basePages > 0 else { return ["content: no transparent huge page was looked into"] }
+        let others = report.observation.transparent.pmdSize.map { sample.unsampled(of: report.pages, size: $0) } ?? 0
         let percent = sample.zeroFilled &* 100 / sample.basePages
         return [
             "content: \(percent) % zero-filled in a sample of \(sample.hugePages) of \(sample.candidates) huge pages"
+                + (others == 0 ? "" : "; \(amountCell(others)) more, mapped in parts, was not looked into")
         ]
     }
 
@@ -89,7 +95,7 @@ public struct ProcessText {
         let parts = [
             cpus("CPUs allowed", range.cpusAllowed, report.nodesOfAllowedCPUs),
             cpus("threads last ran on", used, report.nodesOfUsedCPUs),
-            range.nodesAllowed.isEmpty ? nil : "memory allowed on \(Self.nodes(range.nodesAllowed))",
+            range.nodesAllowed.isEmpty ? nil : "memory allowed on \(range.nodesAllowed.named)",
         ].compactMap { $0 }
         let devices = range.devices.prefix(Self.mostDevices).map { device in
             "\(device.name.escaped(limit: 32)) on node \(nodeCell(device.node))"
@@ -103,11 +109,7 @@ public struct ProcessText {
     private func cpus(_ title: String, _ cpus: [Int], _ nodes: [NodeID]) -> String? {
         guard !cpus.isEmpty else { return nil }
         let list = ForeignText(NumberList(cpus).description).escaped(limit: 40)
-        return "\(title) \(list)" + (nodes.isEmpty ? "" : " (\(Self.nodes(nodes)))")
-    }
-
-    private static func nodes(_ nodes: [NodeID]) -> String {
-        "node\(nodes.count == 1 ? "" : "s") \(NumberList(nodes))"
+        return "\(title) \(list)" + (nodes.isEmpty ? "" : " (\(nodes.named))")
     }
 
     /// What the column THP of the mappings follows from.
@@ -124,17 +126,17 @@ public struct ProcessText {
 
     private var frames: [String] {
         let words = report.observation.frames
-        guard report.observation.isClassified, report.pages.resident > 0 else { return [] }
+        guard report.observation.isClassified, report.pages.resident > 0, report.limitedTo == nil else { return [] }
         let count = words.contradictionCount
         return [
             "frames: \(words.heads) heads, \(words.tails) tails, \(words.huge) huge, \(words.thp) thp; "
-                + "\(words.read) words read, \(count == 0 ? "none contradicts" : "\(count) contradict") the others"
+                + "\(words.read) words read, \(count == 0 ? "none" : "\(count)") contradict\(count < 2 ? "s" : "") the others"
         ]
     }
 
     /// Each word of kpageflags, as `page-types -r -p` lists them.
     private var flags: [String] {
-        guard let rows = report.observation.frames.rows else { return [] }
+        guard report.limitedTo == nil, let rows = report.observation.frames.rows else { return [] }
         var table = TextTable([("FLAGS", .right), ("PAGES", .right), ("MEMORY", .right), ("NAMES", .left)])
         let base = report.observation.host.basePageSize
         for (flags, pages) in rows {

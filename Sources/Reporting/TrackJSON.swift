@@ -89,8 +89,8 @@ private struct SampleLine: Encodable {
         let from: OrNull<Int>
         let to: OrNull<Int>
         init(_ stretch: FrameChange.Stretch, _ base: PageSize) {
-            start = "0x" + String(stretch.pages.lowerBound &* base.bytes, radix: 16)
-            end = "0x" + String(stretch.pages.upperBound &* base.bytes, radix: 16)
+            start = hexadecimal(stretch.pages.lowerBound &* base.bytes)
+            end = hexadecimal(stretch.pages.upperBound &* base.bytes)
             (kind, from) = (stretch.flow.kind.rawValue, OrNull(stretch.flow.from?.rawValue))
             to = OrNull(stretch.flow.to?.rawValue)
         }

@@ -41,7 +41,11 @@ struct ProcessCommand: ParsableCommand {
     @Option(help: "With --all: what comes first: hugetlb, thp, resident, swapped, pid or name (default: hugetlb).")
     var sort: ProcessOrder?
 
-    @Option(help: "How to print: text for a person, json or csv for a program.")
+    @Option(
+        help: """
+            How to print: text for a person, json or csv for a program; csv has what is in RAM, and neither what is in swap \
+            nor what could not be read: exit status 3 tells of that.
+            """)
     var format = Format.text
 
     @Flag(help: "Only where pages are, by numa_maps, and not of which kind: no frames are read.")

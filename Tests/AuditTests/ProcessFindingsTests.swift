@@ -63,7 +63,7 @@ private let violations: [([MappingObservation], [String])] = [
             index, name: "/huge/a;rm\u{1b}", policy: "bind:0,2", hugetlb: Invented.pmd,
             [Invented.pages(1 + index, .hugetlb, Invented.pmd, on: 1, .shared)])
     }
-    let report = ProcessReport(judging: Invented.observation(nodes: 3, mappings))
+    let report = ProcessReport(judging: Invented.observation(nodes: 3, mappings + [Invented.mapping(7)]))
     let finding = try #require(report.findings.first { $0.id == .policyViolated })
     #expect(finding.remedy.hasPrefix("migratepages 4711 1 0,2  # "))
     #expect(finding.remedy.contains("hugetlb"))
@@ -180,7 +180,15 @@ private let attached: [([OpenDevice], [PageAmount], [String])] = [
                 + "nodes 0-1, at distance 21"
         ]
     ),
-    ([device("a", 1)], [thp(2, on: 0), base(1, on: 1)], []),
+    ([device("a", 1)], [thp(2, on: 0), base(512, on: 1)], []),
+    (
+        [device("a", 1)], [thp(2, on: 0), base(1, on: 1)],
+        [
+            "note n1: Device a is attached to node 1, and all but 4 KiB of the process's memory (4 MiB) is on node 0, at "
+                + "distance 21"
+        ]
+    ),
+    ([device("a", 1)], [base(511, on: 0), base(511, on: 1)], []),
     ([device("a", 1)], [base(511, on: 0)], []),
     ([device("a", nil)], [thp(2, on: 0)], []),
     (
@@ -284,6 +292,42 @@ private let samples: [(zero: UInt64, base: UInt64, thp: UInt64, said: String?)] 
     process.content?.basePages = row.base
     process.content?.zeroFilled = row.zero
     #expect(said(process, .thpBloat) == (row.said.map { [$0] } ?? []))
+}
+
+/// What is mapped in parts was not looked into, and the sample does not speak for it.
+@Test func bloatOfWhatWasSampled() throws {
+    var process = Invented.observation([Invented.mapping(0, [thp(8, on: 0)])])
+    var content = ContentSample()
+    (content.hugePages, content.candidates, content.basePages, content.zeroFilled) = (2, 3, 1024, 1024)
+    process.content = content
+    let report = ProcessReport(judging: process)
+    let finding = try #require(report.findings.first)
+    #expect(
+        finding.message.hasPrefix("About 6 MiB (100 %) of the 6 MiB in transparent huge pages is nothing but zeros"))
+    #expect(finding.evidence[0].says.hasSuffix("; 10 MiB more, mapped in parts, was not looked into"))
+    #expect(report.unread.isEmpty)
+}
+
+/// Somebody asked, nothing was looked into: why. Nil: whether they are mapped whole is not known.
+private let unseen: [(pages: UInt64, whole: UInt64?, candidates: UInt64, reason: String?)] = [
+    (4, nil, 0, "PAGEMAP_SCAN, Linux 6.7"), (4, 0, 0, "they are mapped in parts"),
+    (4, 8 << 20, 4, "none of the sample could be read to its end"), (0, nil, 0, nil), (0, 0, 0, nil),
+]
+
+@Test(arguments: unseen) func contentThatWasNotSeen(
+    _ row: (pages: UInt64, whole: UInt64?, candidates: UInt64, reason: String?)
+) {
+    var mapping = Invented.mapping(0, [Invented.pages(3, .thp, Invented.pmd, on: 0, .file)])
+    if row.pages > 0 { mapping.pages.add(thp(row.pages, on: 0)) }
+    mapping.pages.mappedByPMD = row.whole
+    var process = Invented.observation([mapping])
+    #expect(ProcessReport(judging: process).unread.isEmpty)
+    process.content = ContentSample()
+    process.content?.candidates = row.candidates
+    let report = ProcessReport(judging: process)
+    #expect(report.unread.map(\.what) == (row.reason == nil ? [] : ["what 8 MiB in transparent huge pages holds"]))
+    #expect(report.unread.allSatisfy { $0.reason.contains(row.reason ?? "") })
+    #expect(report.verdict.level == (row.reason == nil ? .clean : .partial))
 }
 
 // MARK: all together

@@ -70,8 +70,50 @@ private let misplacements: [(String, String, PageAmount, PageSize?, [NodeID: UIn
     _ policy: String, name: String, amount: PageAmount, hugetlb: PageSize?, expected: [NodeID: UInt64]
 ) {
     let mapping = Invented.mapping(name: name, policy: policy, hugetlb: hugetlb, [amount])
-    let report = ProcessReport(judging: Invented.observation(nodes: 3, [mapping]))
+    let report = ProcessReport(judging: Invented.observation(nodes: 3, [mapping, Invented.mapping(1)]))
     #expect(report.mappings[0].misplaced == expected)
+}
+
+private let vdso = Invented.mapping(1, name: "[vdso]", policy: "bind:0", permissions: "r-xp")
+private let code = Invented.mapping(1, name: "/bin/a", policy: "bind:0", permissions: "r-xp")
+private let otherCode = Invented.mapping(1, name: "/bin/a", policy: "bind:1", permissions: "r-xp")
+private let lent = Invented.mapping(2, name: "[vvar]", policy: "bind:0", permissions: "r--p")
+
+/// Shared memory of which a page is on node 1, by its policy and what else the process maps: whether that is told.
+private let sharedPolicies: [(String, [MappingObservation], PageSize?, Bool)] = [
+    ("bind:0", [vdso], nil, false),  // that of the process's thread: who touched the page is not known
+    ("bind:0", [code], nil, false),
+    ("bind:0", [], nil, false),  // nothing tells
+    ("bind:0", [Invented.mapping(1, policy: "bind:2")], nil, false),
+    ("bind:0", [Invented.mapping(1, policy: nil)], nil, false),
+    ("bind:0", [otherCode], nil, true),
+    ("bind:0", [otherCode, lent], nil, false),
+    ("bind:0", [Invented.mapping(1)], nil, true),
+    ("bind:0,2", [vdso], nil, true),
+    ("bind:0", [vdso], Invented.pmd, false),
+    ("bind:0,2", [vdso], Invented.pmd, true),
+]
+
+@Test(arguments: sharedPolicies) func sharedMemoryObeysOnlyAPolicyOfItsOwn(
+    _ policy: String, others: [MappingObservation], hugetlb: PageSize?, isTold: Bool
+) {
+    for content in [PageContent.shared, nil] {
+        let page =
+            hugetlb.map { Invented.pages(1, content.map { _ in .hugetlb }, $0, on: 1, content) }
+            ?? Invented.pages(1, content.map { _ in .base }, on: 1, content)
+        let mapping = Invented.mapping(policy: policy, hugetlb: hugetlb, permissions: "rw-s", [page])
+        let report = ProcessReport(judging: Invented.observation(nodes: 3, [mapping] + others))
+        #expect(report.mappings[0].misplaced.isEmpty == !isTold)
+        #expect(report.findings.contains { $0.id == .policyViolated } == isTold)
+        #expect(!report.verdict.summary.contains("as its policies ask"))
+    }
+}
+
+/// Private memory obeys the policy of the process's thread, too.
+@Test func privateMemoryObeysThePolicyOfItsProcess() {
+    let mapping = Invented.mapping(policy: "bind:0", [Invented.pages(1, .base, on: 1)])
+    let report = ProcessReport(judging: Invented.observation([mapping, vdso]))
+    #expect(report.findings.map(\.id) == [.policyViolated])
 }
 
 @Test func hugeBytesOfMappings() {
@@ -89,7 +131,7 @@ private let misplacements: [(String, String, PageAmount, PageSize?, [NodeID: UIn
     ]
     let reports = ProcessReport(judging: Invented.observation(mappings)).mappings
     #expect(reports.map { $0.hugeBytes >> 20 } == [4, 4, 4, 6, 4, 0, 0, 0])
-    #expect(reports.map { $0.possibleHugeBytes >> 20 } == [6, 4, 4, 6, 4, 0, 0, 0])
+    #expect(reports.map { report in report.possibleHugeBytes.map { $0 >> 20 } } == [6, 4, 4, 6, 4, 0, 0, 0])
     #expect(reports.map(\.kind) == [.thp, .thp, .thp, .hugetlb, .hugetlb, .hugetlb, nil, nil])
     #expect(reports.map(\.pageSize) == Array(repeating: Invented.pmd, count: 6) + [nil, nil])
     #expect(reports[1].eligibility == .disabledByAdvice)
@@ -194,7 +236,7 @@ private let courses: [(ProcessCourse, Verdict.Level, String)] = [
     var process = Invented.observation()
     let one = FrameWords.Contradiction(
         .tailWithoutHead, address: 0x7000, frame: PFN(0x123), flags: [.compoundTail, .huge])
-    process.frames.contradictions = [one, one]
+    for _ in 0..<2 { process.frames.note(one) }
     process.frames.contradictionCount = 5
     var report = ProcessReport(judging: process)
     #expect(report.findings.map(\.id) == [.compoundMismatch])
@@ -205,6 +247,61 @@ private let courses: [(ProcessCourse, Verdict.Level, String)] = [
     process.frames.contradictions.append(.init(.hugetlbWithoutHuge, address: 0x8000, frame: PFN(9), flags: []))
     report = ProcessReport(judging: process)
     #expect(report.findings.map { $0.message.prefix(18) } == ["At least 2 frames ", "At least 1 frame t"])
+}
+
+private let contradictions: [(FrameWords.Contradiction.Kind, UInt64, String, String)] = [
+    (.tailWithoutHead, 1, "1 frame that the process maps is a compound tail with no head before it", ""),
+    (
+        .tailWithoutHead, 2, "2 frames that the process maps are compound tails with no head before them",
+        ", as the one beside it"
+    ),
+    (
+        .tailsEndEarly, 1, "1 frame that the process maps is a compound head with too few tails for any page size", ""
+    ),
+    (.hugetlbWithoutHuge, 1, "1 frame that a hugetlb mapping leads to is without HUGE", ""),
+    (.hugetlbWithoutHuge, 512, "512 frames that hugetlb mappings lead to are without HUGE", ", as the 511 beside it"),
+]
+
+/// Neighbours that contradict alike are noted once, and each frame counts.
+@Test(arguments: contradictions) func contradictionsAreCountedByFrames(
+    _ kind: FrameWords.Contradiction.Kind, frames: UInt64, message: String, end: String
+) {
+    var process = Invented.observation()
+    let other = FrameWords.Contradiction.Kind.allCases.first { $0 != kind }!
+    let noted = FrameWords.Contradiction(kind, address: 0x7000, frame: PFN(0x123), flags: [])
+    process.frames.note(noted, frames: frames)
+    #expect(process.frames.contradictionCount == frames)
+    var findings = ProcessReport(judging: process).findings
+    #expect(findings.map(\.message) == [message])
+    #expect(findings[0].evidence.map(\.says) == ["frame 0x123, mapped at 0x7000, has 0x0 ()\(end)"])
+    process.frames.note(.init(other, address: 0, frame: PFN(1), flags: []), frames: 3)
+    #expect(process.frames.contradictionCount == frames + 3)
+    findings = ProcessReport(judging: process).findings
+    #expect(findings.count == 2 && findings.contains { $0.message == message })
+}
+
+// MARK: on some nodes only
+
+@Test func reportOnSomeNodes() throws {
+    let huge = Invented.pages(2, .thp, Invented.pmd, on: 1)
+    var mapping = Invented.mapping(0, room: 8 << 20, [huge, Invented.pages(900, .base, on: 0)])
+    mapping.pages.swapped = 4096
+    let hugetlb = Invented.mapping(
+        1, hugetlb: Invented.pmd, [Invented.pages(1, .hugetlb, Invented.pmd, on: 1, .shared)])
+    let whole = ProcessReport(judging: Invented.observation(nodes: 3, [mapping, hugetlb]))
+    #expect(whole.limitedTo == nil && whole.hugetlbSharing != nil && whole.hasMemory)
+    #expect(whole.mappings[0].hugeBytes == 4 << 20 && whole.mappings[0].possibleHugeBytes == 8 << 20)
+    let near = whole.limited(to: [NodeID(0)])
+    #expect(near.limitedTo == [NodeID(0)] && near.hugetlbSharing == nil && near.hasMemory)
+    #expect(near.mappings.map(\.hugeBytes) == [0] && near.mappings.map(\.possibleHugeBytes) == [nil])
+    #expect(near.mappings.map(\.kind) == [.base] && near.mappings.map(\.pageSize) == [.fourKiB])
+    #expect(near.verdict.summary == "Process 4711 (postgres) has 3.5 MiB in RAM on node 0")
+    let far = whole.limited(to: [NodeID(1), NodeID(2)])
+    #expect(far.mappings.map(\.hugeBytes) == [4 << 20, 2 << 20])
+    #expect(far.mappings.map(\.kind) == [.thp, .hugetlb])
+    #expect(far.verdict.summary == "Process 4711 (postgres) has 6 MiB in RAM on nodes 1-2")
+    // What is swapped is on no node.
+    #expect(!whole.limited(to: [NodeID(2)]).hasMemory)
 }
 
 @Test func nodeMismatchOfAProcess() {

@@ -165,7 +165,9 @@ private enum TextFormat: String, CaseIterable, Sendable {
         case .setting: _ = try root.transparentSettings()
         case .packetSockets: _ = try root.packetSockets(of: "8")
         case .attachedNode: _ = try root.attachedDevices(at: "sys/devices/pci0000:00")
-        case .smapsFlags: try root.smapsFlags(of: "8") { _ in }
+        case .smapsFlags:
+            var longest = Duration.zero
+            try root.smapsFlags(of: "8", longestRead: &longest) { _ in }
         }
     }
 }

@@ -226,3 +226,12 @@ private func tally(_ process: SavedProcess) throws -> PageTally {
     try tree.write("proc/42/status", bytes("Name:\tkthread\nState:\tS\nPPid:\t2\nThreads:\t1\nUid:\t0\t0\t0\t0\n"))
     #expect(machine.observe(PID(42)).course == .withoutMemory)
 }
+
+/// What the kernel does in one read of numa_maps counts as the page tables do.
+@Test func longestReadIsThatOfNumaMapsToo() throws {
+    var process = SavedProcess(maps: [anonymous])
+    process.numaMaps = ["200000 default anon=2 N0=2 kernelpagesize_kB=4"]
+    var reading = ProcessReading()
+    (reading.isClassified, reading.isGentle) = (false, true)
+    #expect(try process.observed(reading).longestReadSeconds > 0)
+}

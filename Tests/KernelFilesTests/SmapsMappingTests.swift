@@ -28,7 +28,9 @@ private let smaps = """
 private func read(_ text: String) throws -> [SmapsMapping] {
     let tree = try ScratchTree(["proc/7/smaps": bytes(text)])
     var mappings: [SmapsMapping] = []
-    try tree.root.smapsFlags(of: "7") { mappings.append($0) }
+    var longest = Duration.zero
+    try tree.root.smapsFlags(of: "7", longestRead: &longest) { mappings.append($0) }
+    #expect(longest > .zero)
     return mappings
 }
 
@@ -68,7 +70,10 @@ private let refused: [(String, Int, String)] = [
 @Test(arguments: refused) func smapsFieldsRefuse(text: String, line: Int, expected: String) throws {
     let tree = try ScratchTree(["proc/7/smaps": bytes(text)])
     let error = try #require(
-        fileError { () throws(KernelFileError) in try tree.root.smapsFlags(of: "7") { _ in } })
+        fileError { () throws(KernelFileError) in
+            var longest = Duration.zero
+            try tree.root.smapsFlags(of: "7", longestRead: &longest) { _ in }
+        })
     guard case .malformed(let reason) = error.problem else { throw error }
     #expect((reason.line, reason.expected) == (line, expected))
 }
@@ -82,7 +87,9 @@ private let refused: [(String, Int, String)] = [
     let start = UInt64(UInt(bitPattern: address))
     var found: [SmapsMapping] = []
     var mapped: Set<UInt64> = []
-    try KernelRoot.live.smapsFlags(of: "self") { found.append($0) }
+    var longest = Duration.seconds(1000)
+    try KernelRoot.live.smapsFlags(of: "self", longestRead: &longest) { found.append($0) }
+    #expect(longest == .seconds(1000))
     try KernelRoot.live.mappings(of: "self") { mapped.insert($0.addresses.lowerBound) }
     let mapping = try #require(found.first { $0.start == start })
     #expect(mapping.vmFlags?.contains("dc") == true && mapping.vmFlags?.contains("wr") == false)

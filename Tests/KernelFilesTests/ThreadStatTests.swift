@@ -46,7 +46,8 @@ private let refused = [
     defer { states_end_thread(3) }
     let thread = PID(try #require(id > 0 ? id : nil))
     let possible = sysconf(Int32(_SC_NPROCESSORS_CONF))
-    #expect(try (0..<possible).contains(KernelRoot.live.lastCPU(of: thread, in: own)))
+    var buffer: [UInt8] = []
+    #expect(try (0..<possible).contains(KernelRoot.live.stat(of: "\(own)/task/\(thread)", buffer: &buffer).lastCPU))
     let start = try KernelRoot.live.startTime(of: own)
     #expect(start > 0 && start <= UInt64(secondsSinceBoot()) * UInt64(sysconf(Int32(_SC_CLK_TCK))))
     let range = try KernelRoot.live.range(of: own)
@@ -68,7 +69,6 @@ private func secondsSinceBoot() -> Int {
     let errors = [
         fileError { () throws(KernelFileError) in try root.range(of: nobody) },
         fileError { () throws(KernelFileError) in try root.startTime(of: nobody) },
-        fileError { () throws(KernelFileError) in try root.lastCPU(of: nobody, in: nobody) },
     ]
     for error in errors { #expect(error?.isEnd == true) }
 }

@@ -63,6 +63,16 @@ func table(_ list: ProcessList, isByNode: Bool = false) -> String {
         #expect(tables.allSatisfy { $0.count <= 120 })
     }
 
+    @Test func sharingIsNotToldOfSomeNodes() {
+        let whole = someProcesses()
+        let part = ProcessList(
+            whole.processes.map { $0.limited(to: [NodeID(1)]) }, isOfAll: true, host: whole.host,
+            takenAt: whole.takenAt, durationSeconds: 1)
+        let rows = table(part).split(separator: "\n").map { $0.split(separator: " ").joined(separator: " ") }
+        #expect(rows.contains("4711 postgres 0 2 MiB - - 0 0 256 KiB 1: 2.2 MiB postgres"))
+        #expect(rows.contains("SHARED and PRIVATE are of hugetlb, and not counted by node."))
+    }
+
     @Test func byNodeEachHasALine() {
         let rows = table(someProcesses(), isByNode: true).split(separator: "\n")
             .map { $0.split(separator: " ").joined(separator: " ") }

@@ -110,6 +110,8 @@ private func rows(_ text: String) -> [String] {
                 ]
             })
         #expect(text.contains("; 1024 words read, 3 contradict the others\n"))
+        let one = report { $0.frames.contradictionCount = 1 }
+        #expect(ProcessText(one, isColoured: false).text.contains(" read, 1 contradicts the others\n"))
         #expect(text.contains("\nerror compound-mismatch: "))
         #expect(text.hasPrefix("FINDINGS: "))
     }
@@ -181,8 +183,58 @@ private func rows(_ text: String) -> [String] {
         #expect(!text(old).contains("mapped whole"))
     }
 
+    /// What is not counted by node is not told of some nodes as if it were of these.
+    @Test func figuresOfSomeNodes() throws {
+        let whole = report {
+            $0.frames.byFlags = [[.huge, .mmap]: 4]
+            $0.content = ContentSample()
+            $0.content?.basePages = 512
+        }
+        #expect(text(whole).contains("\ncontent: "))
+        let part = whole.limited(to: [NodeID(1)])
+        let shown = text(part)
+        #expect(shown.contains("\nonly node 1: what is unique, shared or swapped is not counted by node\n"))
+        for word in ["unique 1", "shared 6", "proportional", "swapped 3", "zero pages", "frames:", "FLAGS", "content:"]
+        {
+            #expect(!shown.contains(word) && !word.isEmpty, "\(word)")
+        }
+        #expect(rows(shown).contains("1 2 MiB 0 0 256 KiB 2.2 MiB"))
+        let json = try ProcessJSON(part, version: "1").text
+        for key in [
+            "uniqueBytes", "sharedBytes", "proportionalBytes", "hugetlbUniqueBytes", "hugetlbSharedBytes",
+            "pmdMappedBytes", "swappedBytes", "zeroBytes", "movingBytes", "reservedBytes", "hiddenBytes",
+            "hugetlbBytes", "rssBytes", "frames", "content", "possibleHugeBytes",
+        ] {
+            #expect(json.contains("\"\(key)\" : null"), "\(key)")
+            #expect(json.matches(of: try Regex("\"\(key)\" : [^n\\n]")).isEmpty || key == "content", "\(key)")
+        }
+        let document = try ProcessDocument(json)
+        #expect(document.residentBytes == 9 << 18)
+        #expect(document.mappings?.map(\.hugeBytes) == [0, 2 << 20])
+        #expect(document.mappings?.map(\.kind) == ["base", "hugetlb"])
+        let csv = ProcessCSV([part]).text.split(separator: "\n")
+        #expect(csv.count == 3 && csv.dropFirst().allSatisfy { $0.contains("\",1,") })
+    }
+
+    /// That nothing was looked into is said, and so is what was left out.
+    @Test func contentThatWasNotSeen() {
+        let nothing = text(report { $0.content = ContentSample() })
+        #expect(nothing.contains("\ncontent: no transparent huge page was looked into\n"))
+        #expect(nothing.contains(": what 5 MiB in transparent huge pages holds"))
+        let some = report {
+            var sample = ContentSample()
+            (sample.candidates, sample.hugePages, sample.basePages) = (2, 2, 1024)
+            $0.content = sample
+        }
+        #expect(
+            text(some).contains(
+                "\ncontent: 0 % zero-filled in a sample of 2 of 2 huge pages; 1 MiB more, mapped in parts, was not looked into\n"
+            ))
+    }
+
     @Test func documentsFitTheSchema() throws {
         let variants = [
+            report { $0.content = ContentSample() }.limited(to: [NodeID(1)]),
             report(), report { $0.isClassified = false }, report { $0.frames.byFlags = [[.huge, .mmap]: 4] },
             report { $0.content = ContentSample() }, ProcessReport(judging: emptyProcess(2, named: ForeignText(""))),
         ]

@@ -32,15 +32,18 @@ public enum InventedProcess {
     }
 
     /// The `index`th mapping, 64 GiB behind the one before it.
-    /// - Parameter name: of a file where it starts with `/`.
+    /// - Parameters:
+    ///   - name: of a file where it starts with `/`.
+    ///   - permissions: the last letter is `s` where it is shared.
     public static func mapping(
         _ index: UInt64 = 0, name: String = "", policy: String? = "default", flags: String? = nil,
-        hugetlb: PageSize? = nil, length: UInt64 = 32 << 30, room: UInt64 = 0, _ amounts: [PageAmount] = []
+        hugetlb: PageSize? = nil, permissions: String = "rw-p", length: UInt64 = 32 << 30, room: UInt64 = 0,
+        _ amounts: [PageAmount] = []
     ) -> MappingObservation {
         let start = 0x7f00_0000_0000 + index << 36
         var mapping = MappingObservation(
             Mapping(
-                addresses: start..<(start + length), permissions: ForeignText("rw-p"),
+                addresses: start..<(start + length), permissions: ForeignText(permissions),
                 inode: name.hasPrefix("/") ? 7 : 0, name: ForeignText(name)))
         mapping.policy = policy.map { ForeignText($0) }
         mapping.vmFlags = flags.map { $0.split(separator: " ").map(String.init) }

@@ -71,7 +71,7 @@ extension Scenario {
                 try free.quit()
             }
             let task = try stage.holdPages(.hugetlb, "--pages 4 --task-rule bind:3")
-            // The program itself, which lies in the initramfs, is not where its policy asks.
+            // What it had touched before it had the policy is not where that asks.
             let look = try stage.expect(
                 ProcessTruth(stretches: [task.stretch(.hugetlb, "bind:3", [3: 4])], findings: nil), of: task)
             let violated = Set(look.findings.filter { $0.id == "policy-violated" }.map(\.node))
