@@ -62,8 +62,8 @@ struct FrameClassifier: ~Copyable {
         let flags = PageFlags(rawValue: window.word(frame))
         let end = window.endOfRun(from: frame)
         let alike = frame..<end
-        if target.isHugetlb == true, !flags.contains(.huge) {
-            try contradict(.hugetlbWithoutHuge, frame, flags, run, pagemap)
+        if target.isHugetlb == true, flags.isDisjoint(with: [.huge, .compoundHead, .compoundTail]) {
+            try contradict(.hugetlbWithoutHuge, alike, flags, run, pagemap)
         }
         if flags.contains(.zeroPage) {
             // Nobody's, and not read where the kernel tells by other means: no head or tail of this process.
@@ -92,17 +92,22 @@ struct FrameClassifier: ~Copyable {
         let flags = PageFlags(rawValue: window.word(frame))
         if folio?.frames.contains(frame) != true || flags.contains(.compoundHead) {
             folio = try window.folio(around: frame)
-            if let folio, isTooShort(folio) { try contradict(.tailsEndEarly, frame, folio.flags, run, pagemap) }
+            if let folio, isTooShort(folio) {
+                try contradict(.tailsEndEarly, frame..<frame + 1, folio.flags, run, pagemap)
+            }
         }
         guard let folio else {
-            try contradict(.tailWithoutHead, frame, flags, run, pagemap)
             let alike = frame..<window.endOfRun(from: frame)
+            try contradict(.tailWithoutHead, alike, flags, run, pagemap)
             count(flags, alike, run)
             share(alike, run, &target)
             place(alike, run, .base, base, PageContent(flags), &target)
             return alike.upperBound
         }
         let part = frame..<min(folio.frames.upperBound, window.frames.upperBound)
+        if target.isHugetlb == true, !folio.flags.contains(.huge) {
+            try contradict(.hugetlbWithoutHuge, part, flags, run, pagemap)
+        }
         var start = frame
         while start < part.upperBound {
             let end = min(window.endOfRun(from: start), part.upperBound)
@@ -140,11 +145,12 @@ struct FrameClassifier: ~Copyable {
         return index < populated.count && populated[index].contains(frame)
     }
 
-    /// Notes words that cannot all be true; not where the page or its word has changed meanwhile.
+    /// Notes words that cannot all be true; not where the first page or its word has changed meanwhile.
     private mutating func contradict(
-        _ kind: FrameWords.Contradiction.Kind, _ frame: UInt64, _ flags: PageFlags, _ run: FrameRun,
+        _ kind: FrameWords.Contradiction.Kind, _ frames: Range<UInt64>, _ flags: PageFlags, _ run: FrameRun,
         _ pagemap: borrowing WordFile
     ) throws(KernelFileError) {
+        let frame = frames.lowerBound
         let address = run.addresses(of: frame..<frame + 1).lowerBound
         let entry = try pagemap.word(at: address / base.bytes).map { PagemapEntry(word: $0).location }
         guard entry == .present(PFN(frame)) else { return }
@@ -157,7 +163,7 @@ struct FrameClassifier: ~Copyable {
             try window.read(window.frames)
             guard let folio = try window.folio(around: frame), isTooShort(folio) else { return }
         }
-        words.note(.init(kind, address: address, frame: PFN(frame), flags: flags))
+        words.note(.init(kind, address: address, frame: PFN(frame), flags: flags), frames: UInt64(frames.count))
     }
 }
 

@@ -58,7 +58,7 @@ struct ProcessCommand: ParsableCommand {
     var smaps = false
 
     @Flag(
-        help: "Rest between reads of page tables; leave out smaps, and numa_maps (policies) of processes above 4 GiB.")
+        help: "Rest after each scan and window of page tables; leave out smaps, and numa_maps (policies) above 4 GiB.")
     var gentle = false
 
     @Flag(

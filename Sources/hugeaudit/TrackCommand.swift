@@ -42,7 +42,7 @@ struct TrackCommand: ParsableCommand {
     @Option(help: "How to print: text for a person, json for a program.")
     var format = AuditOptions.Format.text
 
-    @Flag(help: "Rest between reads of page tables, as long as each took.")
+    @Flag(help: "Rest after each scan and window of page tables, as long as it took.")
     var gentle = false
 
     @Flag(name: .shortAndLong, help: "Print the summary only.")

@@ -165,8 +165,8 @@ private func tally(_ process: SavedProcess) throws -> PageTally {
     tailless.setFolio(at: 512, pages: 300, SavedProcess.anonTHP)
     tailless.map(512, to: 512, pages: 300)
     var headless = SavedProcess(maps: [anonymous])
-    headless.flags[700] = SavedProcess.anonTHP.union(.compoundTail).rawValue
-    headless.map(512, to: 700, pages: 1)
+    for frame in UInt64(700)..<703 { headless.flags[frame] = SavedProcess.anonTHP.union(.compoundTail).rawValue }
+    headless.map(512, to: 700, pages: 3)
     var ordinary = SavedProcess(
         maps: ["200000-400000 rw-p 00000000 00:10 7 /anon_hugepage (deleted)"],
         numaMaps: ["200000 default file=/anon_hugepage\\040(deleted) huge anon=1 N0=1 kernelpagesize_kB=2048"])
@@ -175,13 +175,17 @@ private func tally(_ process: SavedProcess) throws -> PageTally {
     var short = ordinary
     short.setFolio(at: 512, pages: 256, [.huge, .mmap, .anon])
     short.setFolio(at: 768, pages: 256, [.huge, .mmap, .anon])
-    for (process, kinds) in [
-        (tailless, [FrameWords.Contradiction.Kind.tailsEndEarly]), (headless, [.tailWithoutHead]),
-        (ordinary, [.hugetlbWithoutHuge]), (short, [.tailsEndEarly, .tailsEndEarly]),
+    var transparent = ordinary
+    transparent.setFolio(at: 512, pages: 512, SavedProcess.anonTHP)
+    for (process, contradictions) in [
+        (tailless, [(FrameWords.Contradiction.Kind.tailsEndEarly, UInt64(1))]), (headless, [(.tailWithoutHead, 3)]),
+        (ordinary, [(.hugetlbWithoutHuge, 512)]), (transparent, [(.hugetlbWithoutHuge, 512)]),
+        (short, [(.tailsEndEarly, 1), (.tailsEndEarly, 1)]),
     ] {
         let frames = try process.observed().frames
-        #expect(frames.contradictions.map(\.kind) == kinds)
-        #expect(frames.contradictionCount == UInt64(kinds.count))
+        #expect(frames.contradictions.map(\.kind) == contradictions.map(\.0))
+        #expect(frames.contradictions.map(\.frames) == contradictions.map(\.1))
+        #expect(frames.contradictionCount == contradictions.reduce(0) { $0 + $1.1 })
     }
 }
 
