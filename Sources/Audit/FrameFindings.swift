@@ -20,12 +20,11 @@ struct FrameFindings {
         }
         return kinds.map { kind in
             let listed = frames.contradictions.filter { $0.kind == kind }
-            // Only the first ones are listed: of which kind the others are is known where there is but one.
+            // Only the first ones are listed, and the others may be of any kind.
             let isAll = frames.contradictionCount <= frames.contradictions.frames
-            let count = isAll || kinds.count > 1 ? listed.frames : frames.contradictionCount
             return Finding(
                 .compoundMismatch, .error,
-                (isAll || kinds.count == 1 ? "" : "At least ") + kind.says(count),
+                (isAll ? "" : "At least ") + kind.says(listed.frames),
                 evidence: listed.prefix(Self.mostShown).map {
                     Evidence(.census, "/proc/kpageflags", $0.says)
                 },

@@ -31,7 +31,7 @@ public struct MappingReport: Hashable, Sendable {
         let transparent = mapping.transparentBytes
         observation = mapping
         self.policy = policy
-        hasOwnPolicy = taskPolicy.map { $0 != mapping.policy } ?? false
+        hasOwnPolicy = policy != nil && taskPolicy.map { $0 != mapping.policy } ?? false
         self.eligibility = eligibility
         (kind, pageSize) = mapping.main
         misplaced = [:]

@@ -125,7 +125,7 @@ struct PlacementFindings {
                 let away = memory.filter { $0.key != node && $0.value.bytes > 0 }
                 let bytes = away.values.reduce(0) { $0 &+ $1.bytes }
                 let near = memory[node]?.bytes ?? 0
-                guard near < least, bytes >= least else { return nil }
+                guard near < min(least, bytes / 10), bytes >= least else { return nil }
                 let which = near == 0 ? "all" : "all but \(ByteCount(near))"
                 return MappedFinding(
                     finding: device(

@@ -18,6 +18,10 @@ struct FrameClassifier: ~Copyable {
     private let readsAll: Bool
 
     private static let capacity = 1 << 15
+    /// The kernel's or a device's, and no page of a process.
+    private static let reserved: PageFlags = [.reserved, .nopage]
+    /// Free, or used by the kernel for itself.
+    private static let used: PageFlags = [.buddy, .slab, .pgtable]
 
     /// - Parameter readsAll: every word, also of pages that one table entry maps whole.
     init(_ machine: ProcessMachine, readsAll: Bool) throws(KernelFileError) {
@@ -62,17 +66,20 @@ struct FrameClassifier: ~Copyable {
         let flags = PageFlags(rawValue: window.word(frame))
         let end = window.endOfRun(from: frame)
         let alike = frame..<end
-        if target.isHugetlb == true, flags.isDisjoint(with: [.huge, .compoundHead, .compoundTail]) {
+        if target.isHugetlb == true, !flags.contains(.huge),
+            flags.isDisjoint(with: [.compoundHead, .compoundTail])
+                || !flags.isDisjoint(with: Self.reserved.union(Self.used))
+        {
             try contradict(.hugetlbWithoutHuge, alike, flags, run, pagemap)
         }
         if flags.contains(.zeroPage) {
             // Nobody's, and not read where the kernel tells by other means: no head or tail of this process.
             words.byFlags?[flags, default: 0] += run.bytes(of: alike) / base.bytes
             target.tally.zero += run.bytes(of: alike)
-        } else if !flags.isDisjoint(with: [.reserved, .nopage]) || !isMemory(frame) {
+        } else if !flags.isDisjoint(with: Self.reserved) || !isMemory(frame) {
             count(flags, alike, run)
             target.tally.reserved += run.bytes(of: alike)
-        } else if !flags.isDisjoint(with: [.buddy, .slab, .pgtable]) {
+        } else if !flags.isDisjoint(with: Self.used) {
             // The page went elsewhere since its table entry was read, and the frame is used for something else.
             target.tally.moving += run.bytes(of: alike)
         } else if flags.isDisjoint(with: [.compoundHead, .compoundTail]) {
@@ -115,6 +122,10 @@ struct FrameClassifier: ~Copyable {
             start = end
         }
         let (kind, size) = kind(of: folio)
+        // Where nothing else has told: a mapping is of hugetlb as a whole. Not where another's page took the frame meanwhile.
+        if kind == .hugetlb, target.isHugetlb == nil, hugetlbSizes.contains(size), try isThere(frame, run, pagemap) {
+            (target.isHugetlb, target.hugetlbSize, target.room) = (true, size, 0..<0)
+        }
         share(part, run, &target)
         place(
             part, run, kind, size, PageContent(folio.flags), &target,
@@ -151,9 +162,7 @@ struct FrameClassifier: ~Copyable {
         _ pagemap: borrowing WordFile
     ) throws(KernelFileError) {
         let frame = frames.lowerBound
-        let address = run.addresses(of: frame..<frame + 1).lowerBound
-        let entry = try pagemap.word(at: address / base.bytes).map { PagemapEntry(word: $0).location }
-        guard entry == .present(PFN(frame)) else { return }
+        guard try isThere(frame, run, pagemap) else { return }
         let again = try window.fresh(frame)
         guard again.contains(.compoundTail) == flags.contains(.compoundTail) || kind == .tailsEndEarly,
             again.contains(.huge) == flags.contains(.huge)
@@ -163,14 +172,26 @@ struct FrameClassifier: ~Copyable {
             try window.read(window.frames)
             guard let folio = try window.folio(around: frame), isTooShort(folio) else { return }
         }
-        words.note(.init(kind, address: address, frame: PFN(frame), flags: flags), frames: UInt64(frames.count))
+        words.note(
+            .init(kind, address: run.address(of: frame), frame: PFN(frame), flags: flags), frames: UInt64(frames.count))
+    }
+
+    /// Whether a page of the run is still where it was.
+    private func isThere(
+        _ frame: UInt64, _ run: FrameRun, _ pagemap: borrowing WordFile
+    ) throws(KernelFileError) -> Bool {
+        let word = try pagemap.word(at: run.address(of: frame) / base.bytes)
+        return word.map { PagemapEntry(word: $0).location } == .present(PFN(frame))
     }
 }
 
 extension FrameClassifier {
     /// Adds a page that one entry of a page table maps whole: a few words tell of all.
+    /// - Parameters:
+    ///   - run: the page, or a part of it.
+    ///   - size: of the page.
     mutating func addLeaf(
-        _ run: FrameRun, to target: inout Target, _ pagemap: borrowing WordFile
+        _ run: FrameRun, of size: PageSize, to target: inout Target, _ pagemap: borrowing WordFile
     ) throws(KernelFileError) {
         let (first, last) = (run.frames.lowerBound, run.frames.upperBound - 1)
         let middle = first + UInt64(run.frames.count) / 2
@@ -181,8 +202,12 @@ extension FrameClassifier {
             head.contains(.compoundHead) && !head.contains(.zeroPage)
             && others.allSatisfy { $0.contains(.compoundTail) && $0.contains(.huge) == head.contains(.huge) }
         let isHugetlb = head.contains(.huge)
+        var run = run
+        // Of a transparent huge page others may map a part: bit 56 and the count of its first page say nothing of the rest, but
+        // that the folio is the process's own does. Pages of hugetlb are mapped whole.
+        run.isExclusive = run.isExclusive && (isHugetlb || head.isSuperset(of: [.anon, .owner2]))
         guard isWhole, !readsAll, isHugetlb || target.isHugetlb != true, isHugetlb || head.contains(.thp),
-            let size = PageSize(bytes: run.bytes(of: run.frames))
+            run.bytes(of: run.frames) == size.bytes
         else { return try add(run, to: &target, pagemap) }
         words.read += 4
         words.heads += 1
@@ -198,14 +223,12 @@ extension FrameClassifier {
         try window.hugetlbSize(at: frame, sizes: hugetlbSizes, base: base)
     }
 
-    /// Pages of hugetlb are mapped whole. Of a transparent huge page, others may map a part: bit 56 and the count of its first
-    /// page say nothing of the rest, but that the folio is the process's own does.
     private mutating func shareLeaf(
         _ run: FrameRun, _ head: PageFlags, _ target: inout Target
     ) throws(KernelFileError) {
         let pages = UInt64(run.frames.count)
         let first = run.frames.lowerBound
-        if run.isExclusive, head.contains(.huge) || head.isSuperset(of: [.anon, .owner2]) {
+        if run.isExclusive {
             target.tally.share(pages, of: base, times: 1)
         } else if head.contains(.huge) {
             target.tally.share(pages, of: base, times: try counts.word(at: first) ?? 0)
@@ -252,10 +275,6 @@ extension FrameClassifier {
         _ frames: Range<UInt64>, _ run: FrameRun, _ kind: PageKind, _ size: PageSize, _ content: PageContent,
         _ target: inout Target, head: UInt64? = nil
     ) {
-        // Where nothing else has told: a mapping is of hugetlb as a whole.
-        if kind == .hugetlb, target.isHugetlb == nil, hugetlbSizes.contains(size) {
-            (target.isHugetlb, target.hugetlbSize, target.room) = (true, size, 0..<0)
-        }
         var isNew = head.map { target.lastHead != $0 } ?? false
         var rest = frames
         while !rest.isEmpty {
@@ -264,7 +283,7 @@ extension FrameClassifier {
             let bytes = run.bytes(of: here)
             let pages = head == nil ? bytes / base.bytes : isNew ? 1 : 0
             if !target.witnesses.contains(where: { $0.node == node }) {
-                let address = run.addresses(of: here.lowerBound..<here.lowerBound + 1).lowerBound
+                let address = run.address(of: here.lowerBound)
                 target.witnesses.append(Witness(address: address, frame: PFN(here.lowerBound), size: size, node: node))
             }
             let amount = PageAmount(node: node, kind: kind, size: size, content: content, pages: pages, bytes: bytes)

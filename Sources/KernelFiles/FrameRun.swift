@@ -15,7 +15,7 @@ struct FrameRun {
     let frames: Range<UInt64>
     let direction: Direction
     /// Mapped here and nowhere else: bit 56.
-    let isExclusive: Bool
+    var isExclusive: Bool
     let base: PageSize
 
     /// Where `part` of the frames is mapped.
@@ -27,6 +27,9 @@ struct FrameRun {
         case .same(let count): address..<address + count * base.bytes
         }
     }
+
+    /// Where one of the frames is mapped.
+    func address(of frame: UInt64) -> UInt64 { addresses(of: frame..<frame + 1).lowerBound }
 
     /// What `part` of the frames is mapped as. Unit: bytes.
     func bytes(of part: Range<UInt64>) -> UInt64 {

@@ -48,7 +48,11 @@ struct HugePageSizes: ~Copyable {
         while next + size <= run.end {
             let frame = run.frame(of: next)
             var found = try hugePage(at: frame.rawValue, half: size / 2)
-            if found == .nothing, try !pagemap.leads(to: frame, at: next) { found = .left }
+            if found == .nothing, try !pagemap.leads(to: frame, at: next),
+                try !pagemap.leads(to: run.frame(of: next + size - 1), at: next + size - 1)
+            {
+                found = .left
+            }
             if found != .nothing {
                 if page < next { body(run.clamped(to: page..<next)) }
                 switch found {
@@ -91,10 +95,11 @@ struct HugePageSizes: ~Copyable {
 extension WordFile {
     /// Whether this pagemap has a page at, or on its way from, `frame`.
     fileprivate func leads(to frame: PFN, at page: UInt64) throws(KernelFileError) -> Bool {
-        switch try word(at: page).map({ PagemapEntry(word: $0).location }) {
+        guard let entry = try word(at: page).map({ PagemapEntry(word: $0) }) else { return false }
+        return switch entry.location {
         case .present(let now): now == frame
-        case .swapped(_, let offset): offset == frame.rawValue
-        case .absent, .hidden, nil: false
+        case .swapped(_, let offset): !entry.isInSwap && offset == frame.rawValue
+        case .absent, .hidden: false
         }
     }
 }

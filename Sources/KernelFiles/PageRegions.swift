@@ -77,7 +77,8 @@ extension WordFile {
         pace.narrow()
         while start < addresses.upperBound {
             let begun = ContinuousClock.now
-            guard let next = try scan.call(self, start..<pace.end(from: start, limit: addresses.upperBound)) else {
+            let end = pace.end(from: start, limit: addresses.upperBound)
+            guard let reached = try scan.call(self, start..<end) else {
                 return try forEachSavedRange(in: start..<addresses.upperBound, base: base) {
                     range, _ throws(KernelFileError) in
                     try body(PageRegion(addresses: range, isLeaf: nil, isMovingLeaf: false, isZero: false), &pace)
@@ -86,12 +87,15 @@ extension WordFile {
             }
             pace.widen(since: begun)
             pace.note(since: begun)
-            for region in scan.found {
+            // It ended where it had found enough, be that in the middle of a huge page: that is left to the next.
+            let whole = reached - reached % (base.bytes / 8 * base.bytes)
+            let next = reached < end && whole > start ? whole : reached
+            for region in scan.found where region.start < next {
                 let isPresent = region.categories & CKERNEL_PAGE_IS_PRESENT_MASK != 0
                 let isHuge = region.categories & huge != 0
                 try body(
                     PageRegion(
-                        addresses: region.start..<region.end, isLeaf: isPresent && isHuge,
+                        addresses: region.start..<min(region.end, next), isLeaf: isPresent && isHuge,
                         isMovingLeaf: !isPresent && isHuge, isZero: region.categories & zero != 0), &pace)
             }
             start = next

@@ -79,7 +79,7 @@ struct ProcessWalker: ~Copyable {
             guard let size = try leafSize(entry, &target) else {
                 return try walkEntries(address..<region.addresses.upperBound, &target, pagemap, &pace)
             }
-            // A scan can end, and so the next begin, in the middle of a page.
+            // A scan can begin in the middle of a page that has moved there since the last.
             let end = min((address / size.bytes + 1) * size.bytes, region.addresses.upperBound)
             let pages = (end - address) / base.bytes
             switch entry.location {
@@ -87,11 +87,7 @@ struct ProcessWalker: ~Copyable {
                 let run = FrameRun(
                     address: address, frames: frame.rawValue..<frame.rawValue + pages, direction: .up,
                     isExclusive: entry.isExclusive, base: base)
-                if pages == size.count(of: base) {
-                    try classifier.addLeaf(run, to: &target, pagemap)
-                } else {
-                    try classifier.add(run, to: &target, pagemap)
-                }
+                try classifier.addLeaf(run, of: size, to: &target, pagemap)
                 if region.isLeaf == true, target.isHugetlb != true {
                     target.tally.mappedByPMD? += end - address
                     if !entry.isFileOrShared, address % size.bytes == 0 { transparent.add(address) }

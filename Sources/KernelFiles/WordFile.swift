@@ -1,3 +1,4 @@
+import Glibc
 public import SystemPackage
 
 /// A kernel file of native-endian `UInt64` words. Owns its descriptor: moved or lent, never copied, closed at the end.
@@ -21,9 +22,9 @@ public struct WordFile: ~Copyable, Sendable {
     /// The same open file, not what its path leads to by now: another program's page tables after an exec.
     init(_ source: Source) throws(KernelFileError) {
         path = source.path
-        do { descriptor = try source.descriptor.duplicate() } catch {
-            throw KernelFileError("open once more", path, error)
-        }
+        let copy = fcntl(source.descriptor.rawValue, F_DUPFD_CLOEXEC, 0)
+        guard copy >= 0 else { throw KernelFileError("open once more", path, Errno.last) }
+        descriptor = FileDescriptor(rawValue: copy)
     }
 
     /// For the ioctls of the file; it stays this value's to close.

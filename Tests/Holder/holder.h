@@ -139,6 +139,8 @@ bool makeSharedSwapped(const char *name);
 // spaces.c
 void mapSparseSpace(void);
 void mapDenseSpace(void);
+void mapBehindZeros(void);
+void forgetZeroPage(void);
 void mapBig(void);
 void mapBloat(void);
 

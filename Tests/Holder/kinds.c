@@ -45,6 +45,8 @@ const struct kind kinds[] = {
     {.name = "collapse", .setUp = mapToCollapse, .steps = {collapse, splitFolios}},
     // The first half is touched, then the second (1), and then the first is given back (2).
     {.name = "turns", .setUp = mapInTurn, .steps = {writeSecondHalf, forgetFirstHalf}},
+    // Behind a GiB of zero pages two transparent huge pages; one zero page is given back (1).
+    {.name = "behind-zeros", .setUp = mapBehindZeros, .steps = {forgetZeroPage}},
     // All is touched, the first half goes to swap (1), and is read again (2).
     {.name = "swapping", .setUp = mapPrivate, .steps = {pageOutFirstHalf, readFirstHalf}},
 

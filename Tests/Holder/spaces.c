@@ -58,6 +58,34 @@ void mapDenseSpace(void) {
     tellPart("space", room, bytes);
 }
 
+// MARK: - Huge pages in the middle of which a scan of page tables ends
+
+static const size_t zeroBytes = 1UL << 30;
+
+// A GiB with nothing, which a scan is quick over, one of huge zero pages, and two transparent huge pages, of which the
+// first is mapped in pieces.
+void mapBehindZeros(void) {
+    char *room = mmap(NULL, 4 * zeroBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (room == MAP_FAILED) fail("mmap");
+    if (madvise(room, 4 * zeroBytes, MADV_HUGEPAGE)) fail("madvise(MADV_HUGEPAGE)");
+    char *zeros = room + zeroBytes - (uintptr_t)room % zeroBytes;
+    for (size_t at = 0; at < zeroBytes; at += twoMiB) (void)*(volatile char *)(zeros + at);
+    address = zeros + zeroBytes;
+    length = 2 * twoMiB;
+    fill(address, length);
+    errno = ENOMEM;
+    if (!isInFolios(address, length, twoMiB)) fail("get transparent huge pages");
+    char *second = address + basePage;
+    if (mprotect(second, basePage, PROT_READ) || mprotect(second, basePage, PROT_READ | PROT_WRITE)) fail("mprotect");
+}
+
+// A scan that ends after a GiB of pages then ends one page further.
+void forgetZeroPage(void) {
+    if (madvise(address - zeroBytes, basePage, MADV_DONTNEED)) fail("madvise(MADV_DONTNEED)");
+}
+
+// MARK: - Two kinds of page
+
 // --thp bytes in transparent huge pages and --base bytes in base pages, each page with content of its own.
 void mapBig(void) {
     size_t thp = (options.thp + twoMiB - 1) / twoMiB * twoMiB;

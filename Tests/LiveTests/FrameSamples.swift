@@ -94,6 +94,16 @@ extension Live {
         }
     }
 
+    /// A scan ends where it has found a GiB of pages: in the second sample that is in the middle of a huge page.
+    @Test static func hugePagesInWhichAScanEnds() throws {
+        try skippingWhatCannotBeHad {
+            let settings = try MachineChange.settings([("/sys/kernel/mm/transparent_hugepage/enabled", "madvise")])
+            defer { settings.undo() }
+            let followed = try Followed(["behind-zeros"], bytes: 2 * twoMiB.bytes)
+            #expect(try followed.step().isEmpty)
+        }
+    }
+
     @Test(arguments: [("exec", ProcessCourse.replaced), ("exit", .ended)])
     static func framesOfAProcessThatIsNoMore(_ kind: String, _ course: ProcessCourse) throws {
         try skippingWhatCannotBeHad {

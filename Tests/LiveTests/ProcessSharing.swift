@@ -30,10 +30,17 @@ extension ProcessDocument {
 
     /// The kernel tells whether an entry maps a whole huge page since PAGEMAP_SCAN is there: Linux 6.7.
     func expectMappedByPMD(_ bytes: UInt64) throws {
-        let release = try content("/proc/sys/kernel/osrelease")
-        let hasScan = try #require(KernelRelease(parsing: ForeignText(release))) >= KernelRelease(6, 7)
-        #expect(pmdMappedBytes == bytes || pmdMappedBytes == nil && !hasScan, "\(release)")
+        let hasScan = try KernelRelease.running.hasScan
+        #expect(pmdMappedBytes == bytes || pmdMappedBytes == nil && !hasScan)
     }
+}
+
+extension KernelRelease {
+    static var running: Self {
+        get throws { try #require(Self(parsing: ForeignText(try content("/proc/sys/kernel/osrelease")))) }
+    }
+    /// Whether there is PAGEMAP_SCAN.
+    var hasScan: Bool { self >= Self(6, 7) }
 }
 
 private struct SaidBySmaps: Equatable {
@@ -48,7 +55,8 @@ private struct SaidBySmaps: Equatable {
 extension Live {
     /// Two processes had four huge pages. Of three of them one has written to two base pages, the first and another: its
     /// page tables map these huge pages in pieces since, and those of the other still map them whole.
-    @Test(arguments: ["child", "owner"]) static func sharingOfHugePagesThatOneHasSplit(_ writer: String) throws {
+    @Test(arguments: ["child", "owner"], [[], ["--flags"]])
+    static func sharingOfHugePagesThatOneHasSplit(_ writer: String, _ more: [String]) throws {
         try skippingWhatCannotBeHad {
             let settings = try MachineChange.settings([
                 ("/sys/kernel/mm/transparent_hugepage/enabled", "madvise"), ("/sys/kernel/mm/ksm/run", "0"),
@@ -60,7 +68,9 @@ extension Live {
             try #require(holder.pids.count == 2)
             var proportional: UInt64 = 0
             for (pid, role) in zip(holder.pids, ["owner", "child"]) {
-                let (said, report) = try Mixture.still({ try SaidBySmaps(pid) }) { try LiveProcess(pid).report }
+                let (said, report) = try Mixture.still({ try SaidBySmaps(pid) }) {
+                    try LiveProcess(pid, more).report
+                }
                 try report.expectRollup(said.rollup)
                 try report.expectMappedByPMD(role == writer ? 2 << 20 : 8 << 20)
                 let mapping = try #require(report.mappings?.first { $0.first == start })

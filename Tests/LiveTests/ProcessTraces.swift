@@ -83,6 +83,8 @@ extension Live {
             #expect([0, 1].contains(calls.outcome.status), "\(calls.outcome.errors)")
             let looks = calls.calls.filter { call in
                 if rests.contains(call.name) { return true }
+                // A kernel that cannot scan refuses at once.
+                if call.name == "ioctl", call.text.contains(" = -1 ") { return false }
                 return call.text.contains("</proc/\(pid)/pagemap>") && length(call) ?? .max > 8
             }
             let reads = looks.count { !rests.contains($0.name) }
