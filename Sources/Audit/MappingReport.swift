@@ -18,7 +18,8 @@ public struct MappingReport: Hashable, Sendable {
     public let eligibility: TransparentEligibility?
     /// In huge pages of hugetlb, or transparent ones of PMD size. Unit: bytes.
     public internal(set) var hugeBytes: UInt64
-    /// What is in RAM and could be in huge pages, with what is. Unit: bytes; nil in a report on some nodes only.
+    /// What is in RAM and could be in huge pages, with what is. Unit: bytes; nil where smaps would tell and was not read, and in
+    /// a report on some nodes only.
     public internal(set) var possibleHugeBytes: UInt64?
 
     /// - Parameters:
@@ -37,8 +38,11 @@ public struct MappingReport: Hashable, Sendable {
         misplaced = [:]
         hugeBytes = mapping.hugeBytes
         possibleHugeBytes =
-            mapping.hugetlbBytes
-            &+ (eligibility == .eligible ? max(mapping.pages.roomForHuge, transparent) : transparent)
+            switch eligibility {
+            case .unknown?: nil
+            case .eligible?: mapping.hugetlbBytes &+ max(mapping.pages.roomForHuge, transparent)
+            default: mapping.hugetlbBytes &+ transparent
+            }
         for amount in violations {
             if let node = amount.node { misplaced[node, default: 0] &+= amount.bytes }
         }

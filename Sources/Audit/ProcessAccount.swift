@@ -24,6 +24,9 @@ struct ProcessAccount {
         nodesOfUsedCPUs = observation.nodes(of: Set(observation.range.cpusLastUsed.keys))
     }
 
+    /// As `ProcessReport` has it.
+    var isAdviceUnread: Bool { observation.isSmapsLeftOut && mappings.contains(where: \.needsAdvice) }
+
     /// A file of the process in `/proc`.
     func file(_ name: String) -> String { "/proc/\(observation.pid)/\(name)" }
 

@@ -22,6 +22,11 @@ public struct ProcessList: Hashable, Sendable {
     }
 }
 
+extension ProcessList {
+    /// The longest that one read took of any of them. Unit: seconds.
+    public var longestReadSeconds: Double { processes.map(\.observation.longestReadSeconds).max() ?? 0 }
+}
+
 extension ProcessReport {
     /// Whether it has memory of its own, in RAM or in swap; of some nodes only, in RAM there.
     public var hasMemory: Bool { pages.resident > 0 || limitedTo == nil && pages.swapped > 0 }
@@ -60,7 +65,9 @@ extension Verdict {
             }
             self.init(
                 level: .clean,
-                summary: "\(huge) of \(number) \(huge == 1 ? "has" : "have") huge pages, and nothing is wrong with them"
+                summary:
+                    "\(huge) of \(number) \(huge == 1 || processes.count == 1 ? "has" : "have") huge pages, and nothing is wrong "
+                    + "with them" + (processes.contains(where: \.isAdviceUnread) ? Self.adviceOfSomeUnread : "")
             )
         }
     }

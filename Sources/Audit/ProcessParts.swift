@@ -21,12 +21,14 @@ extension ProcessReport {
         part.pages.keep(on: nodes)
         part.mappings = mappings.compactMap { $0.limited(to: nodes) }
         part.notable = notable.compactMap { $0.limited(to: nodes) }
+        part.isAdviceUnread = isAdviceUnread && part.mappings.contains(where: \.needsAdvice)
         part.observation.mappings = part.mappings.map(\.observation)
         part.findings = findings.filter { finding in finding.node.map(nodes.contains) ?? true }
         part.verdict = Verdict(
             part.findings, isPartial: !unread.isEmpty, failOn: failOn
         ) {
             "Process \(title) has \(ByteCount(part.pages.resident)) in RAM on \(nodes.sorted().named)"
+                + (part.isAdviceUnread ? Verdict.adviceUnread : "")
         }
         return part
     }

@@ -20,6 +20,9 @@ public struct ProcessReport: Hashable, Sendable {
     /// The nodes of the CPUs that it may run on, and of those that its threads ran on last, ascending.
     public let nodesOfAllowedCPUs: [NodeID]
     public let nodesOfUsedCPUs: [NodeID]
+    /// Whether smaps was left out, and of some memory it alone tells whether huge pages can be there: what is said of
+    /// transparent huge pages is not all there is to say.
+    public internal(set) var isAdviceUnread: Bool
     /// What could not be read, and what the process did that cut the reading short; empty for a full view.
     public let unread: [Unread]
     /// The most severe first.
@@ -39,6 +42,7 @@ public struct ProcessReport: Hashable, Sendable {
         notable = Self.notable(account.mappings, found)
         nodesOfAllowedCPUs = account.nodesOfAllowedCPUs
         nodesOfUsedCPUs = account.nodesOfUsedCPUs
+        isAdviceUnread = account.isAdviceUnread
         findings = found.map(\.finding)
         unread = account.unread
         verdict = Verdict(account, findings: findings, failOn: failOn)
@@ -73,6 +77,9 @@ public struct ProcessReport: Hashable, Sendable {
 extension MappingReport {
     /// No two mappings of a process begin at one address.
     var start: UInt64 { observation.mapping.addresses.lowerBound }
+
+    /// Whether it has memory of which smaps would tell if huge pages can be there.
+    var needsAdvice: Bool { eligibility == .unknown && usedBytes > 0 }
 }
 
 extension PageAmount {

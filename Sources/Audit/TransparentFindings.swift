@@ -80,8 +80,8 @@ struct TransparentFindings {
         case .process:
             "was asked to be in huge pages of \(size) (MADV_HUGEPAGE) and is not: PR_SET_THP_DISABLE forbids it"
         case .advised:
-            "was asked to be in huge pages of \(size) (MADV_HUGEPAGE) and is in smaller ones: none was free when it was "
-                + "touched, or they were split"
+            "was asked to be in huge pages of \(size) (MADV_HUGEPAGE) and is in smaller ones: it was touched before "
+                + "madvise(2), none was free then, or they were split"
         case .allowed: "could be in huge pages of \(size) and is in smaller ones"
         }
     }

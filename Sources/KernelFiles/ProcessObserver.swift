@@ -41,10 +41,12 @@ struct ProcessObserver {
         seen.name = root.name(of: seen.pid)
         guard let owner else {
             seen.course = .withoutMemory
-            return
+            let status = try root.status("\(seen.pid)", buffer: &buffer)
+            identify(status)
+            return explain(status)
         }
         start = try root.startTime(of: seen.pid)
-        identify(owner)
+        identify(owner.status)
         do { try observe(owner) } catch {
             // Page tables that no process has any more cannot be scanned: it ended, or became another program.
             guard root.hasEnded(seen.pid, error) else { throw error }
@@ -70,10 +72,20 @@ struct ProcessObserver {
         }
     }
 
-    private mutating func identify(_ owner: MemoryOwner) {
-        let status = owner.status
+    /// What can be told of one without memory: nothing depends on it.
+    private mutating func explain(_ status: ProcessStatus) {
+        var buffer: [UInt8] = []
+        seen.range = (try? root.range(of: seen.pid)) ?? ProcessRange()
+        if status.isZombie {
+            seen.withoutMemoryAs = .zombie
+        } else if let stat = try? root.stat(of: "\(seen.pid)", buffer: &buffer), stat.isKernelThread {
+            seen.withoutMemoryAs = .kernelThread
+        }
+    }
+
+    private mutating func identify(_ status: ProcessStatus) {
         let user = machine.topology.users[status.user] ?? ForeignText("\(status.user)")
-        let identity = root.identity(of: owner.pid, user: user)
+        let identity = root.identity(of: seen.pid, user: user)
         (seen.command, seen.user, seen.cgroup) = (identity.command, identity.user, identity.cgroup)
         (seen.hugetlbBytes, seen.residentBytes) = (status.hugetlbBytes, status.residentBytes)
         seen.isTransparentEnabled = status.isTransparentEnabled
@@ -156,7 +168,10 @@ struct ProcessObserver {
     /// VmFlags and THPeligible, where smaps is cheap or asked for.
     private mutating func readFlags(_ owner: MemoryOwner) {
         guard reading.readsSmaps || owner.status.residentBytes ?? 0 <= ProcessReading.mostForSmaps && !reading.isGentle
-        else { return }
+        else {
+            seen.isSmapsLeftOut = true
+            return
+        }
         var flags: [UInt64: SmapsMapping] = [:]
         var longestRead = Duration.zero
         collect("the flags of the mappings of process \(seen.pid)") { root, _ throws(KernelFileError) in

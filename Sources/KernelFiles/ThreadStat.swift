@@ -6,6 +6,8 @@ public import PageModel
 struct ThreadStat: Hashable, Sendable {
     /// It has ended, and its exit status was not fetched: `Z` or `X`.
     let hasEnded: Bool
+    /// PF_KTHREAD in `flags`. Source: kernel `include/linux/sched.h`.
+    let isKernelThread: Bool
     /// `starttime`. Unit: clock ticks since boot.
     let startTime: UInt64
     /// `processor`: the CPU on which it ran last.
@@ -16,12 +18,13 @@ struct ThreadStat: Hashable, Sendable {
         let end = content.lastIndex(of: UInt8(ascii: ")")).map { $0 + 1 } ?? content.endIndex
         let fields = TextLine(content[end...].trimmed, number: 1).words
         // From field 3 on.
-        guard fields.count > 36, let state = fields[0].first, let start = UInt64(digits: fields[19]),
-            let processor = Int(digits: fields[36])
+        guard fields.count > 36, let state = fields[0].first, let flags = UInt64(digits: fields[6]),
+            let start = UInt64(digits: fields[19]), let processor = Int(digits: fields[36])
         else {
             throw TextLine(content[...], number: 1).error(expected: "PID (NAME) STATE and at least 36 fields more")
         }
         hasEnded = state == UInt8(ascii: "Z") || state == UInt8(ascii: "X")
+        isKernelThread = flags & 0x20_0000 != 0
         (startTime, lastCPU) = (start, processor)
     }
 }

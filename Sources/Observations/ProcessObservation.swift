@@ -30,6 +30,13 @@ public enum ProcessCourse: String, Hashable, Sendable {
     case refused
 }
 
+/// Why a process has no memory.
+public enum WithoutMemory: String, Hashable, Sendable {
+    case kernelThread
+    /// It has ended, and its parent has not fetched its exit status: state `Z`.
+    case zombie
+}
+
 /// A device that a process has open or has mapped, and the node that it is attached to.
 public struct OpenDevice: Hashable, Sendable {
     /// The descriptor's or the mapping's path: `/dev/vfio/12`, `eth0` for a packet socket.
@@ -101,6 +108,8 @@ public struct ProcessObservation: Hashable, Sendable {
     public var user = ForeignText("")
     public var cgroup = ForeignText("")
     public var course = ProcessCourse.complete
+    /// Nil of one with memory, and of one that has given it back and has not ended yet.
+    public var withoutMemoryAs: WithoutMemory?
     /// `HugetlbPages` and `VmRSS` of its status. Unit: bytes; nil where it was not read.
     public var hugetlbBytes: Int64?
     public var residentBytes: Int64?
@@ -116,6 +125,8 @@ public struct ProcessObservation: Hashable, Sendable {
     /// One page of each mapping on each node was held against libnuma: those that it sees elsewhere.
     public var disagreements: [NodeDisagreement] = []
     public var pagesCompared: UInt64 = 0
+    /// Whether smaps, and with it VmFlags of all mappings, was left out for what it costs: of a large process, or a gentle look.
+    public var isSmapsLeftOut = false
     /// Nil where nobody asked for it.
     public var content: ContentSample?
     /// The longest that one read of the page tables, numa_maps or smaps took. Unit: seconds.

@@ -25,7 +25,8 @@ struct MappingTable {
             + (more > 0 ? ["and \(more) more with memory in RAM or swap: --format json lists all"] : [])
     }
 
-    /// `1.5 of 2 GiB`; of some nodes only what is there, as what could be is not counted by node.
+    /// `1.5 of 2 GiB`; what is there only where what could be is not known: smaps was not read, or of some
+    /// nodes, by which it is not counted.
     private func huge(_ report: MappingReport) -> String {
         guard let possible = report.possibleHugeBytes else { return amountCell(report.hugeBytes) }
         return possible == 0 ? "-" : share(report.hugeBytes, of: possible)

@@ -27,6 +27,7 @@ struct ProcessDocument: Encodable {
         let container: OrNull<AuditDocument.Container>
         let pod: OrNull<String>
         let course: String
+        let withoutMemoryAs: OrNull<String>
         let findings: [AuditDocument.Finding]
 
         init(_ report: ProcessReport) {
@@ -39,6 +40,7 @@ struct ProcessDocument: Encodable {
             (unit, pod) = (OrNull(owner.unit?.repaired), OrNull(owner.pod))
             container = OrNull(owner.container.map(AuditDocument.Container.init))
             course = process.course.rawValue
+            withoutMemoryAs = OrNull(process.withoutMemoryAs?.rawValue)
             findings = report.findings.map(AuditDocument.Finding.init)
         }
     }

@@ -48,10 +48,13 @@ public struct ProcessListJSON {
         let at: OrNull<String>
         let durationSeconds: Double
         let view: String
+        let longestReadSeconds: Double
         init(_ list: ProcessList) {
+            let microseconds = AuditDocument.Taken.microseconds
             at = OrNull(timestamp(list.takenAt))
-            durationSeconds = AuditDocument.Taken.microseconds(list.durationSeconds)
+            durationSeconds = microseconds(list.durationSeconds)
             view = list.processes.allSatisfy(\.unread.isEmpty) ? "full" : "partial"
+            longestReadSeconds = microseconds(list.longestReadSeconds)
         }
     }
 }

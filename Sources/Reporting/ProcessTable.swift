@@ -22,7 +22,7 @@ public struct ProcessTable {
     }
 
     public var text: String {
-        paragraphs([[list.verdict.line(paint)], poolLines, table, findings, [footer]])
+        paragraphs([[list.verdict.line(paint)], poolLines, table, advice, findings, [footer]])
     }
 
     /// `node 0: 12 of 64 x 2 MiB free`, as hugetop begins.
@@ -91,6 +91,12 @@ public struct ProcessTable {
         return report.observation.course == .ended ? "\(name) (ended)" : name
     }
 
+    private var advice: [String] {
+        let count = list.processes.count(where: \.isAdviceUnread)
+        return count == 0
+            ? [] : ["what \(processCount(count)) asked for by madvise(2) was not read: --smaps reads it"]
+    }
+
     /// The most severe first, each with its process.
     private var findings: [String] {
         let found = list.processes.flatMap { process in process.findings.map { (process: process, finding: $0) } }
@@ -114,7 +120,9 @@ public struct ProcessTable {
             ), (count(.ended), "ended meanwhile"),
             (count(.replaced), "became another program"), (count(.refused), "refused"),
         ].filter { $0.0 > 0 }.map { "\($0) \($1)" }
+        let longest = list.longestReadSeconds
+        let longestRead = longest > 0 ? ["longest read \(duration(longest))"] : []
         return list.host.footer(list.takenAt) + ", took \(duration(list.durationSeconds)), "
-            + (["\(list.processes.count) processes"] + parts).joined(separator: ", ")
+            + (longestRead + [processCount(list.processes.count)] + parts).joined(separator: ", ")
     }
 }

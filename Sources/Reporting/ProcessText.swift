@@ -17,7 +17,8 @@ public struct ProcessText {
 
     public var text: String {
         paragraphs([
-            [report.verdict.line(paint)], [header] + table + sums, placement, MappingTable(report).lines + settings,
+            [report.verdict.line(paint)], [header] + table + sums, placement,
+            MappingTable(report).lines + settings + advice,
             frames, flags, FindingText(paint).list(report.findings), [footer],
         ])
     }
@@ -26,9 +27,16 @@ public struct ProcessText {
     private var header: String {
         let process = report.observation
         let owner = CgroupOwner(of: process.cgroup).description
+        let user = process.user.bytes.isEmpty ? "" : ", user \(process.user.escaped(limit: 32))"
+        let kind =
+            switch process.withoutMemoryAs {
+            case .kernelThread?: ", a kernel thread"
+            case .zombie?: ", a zombie"
+            case nil: ""
+            }
         let place = owner.isEmpty ? process.cgroup.escaped(limit: Self.longestName) : owner
-        return "Process \(process.pid) \(process.name.escaped(limit: 40)), user \(process.user.escaped(limit: 32))"
-            + (place.isEmpty || place == "/" ? "" : ", in \(place)")
+        return "Process \(process.pid) \(process.name.escaped(limit: 40))\(user)"
+            + (place.isEmpty || place == "/" ? "" : ", in \(place)") + kind
     }
 
     private var table: [String] {
@@ -122,6 +130,10 @@ public struct ProcessText {
         ]
         let shown = words.compactMap { name, word in word.map { "\(name) \(ForeignText($0).escaped(limit: 20))" } }
         return shown.isEmpty ? [] : ["settings of THP: \(shown.joined(separator: ", "))"]
+    }
+
+    private var advice: [String] {
+        report.isAdviceUnread ? ["what it asked for by madvise(2) was not read: --smaps reads it"] : []
     }
 
     private var frames: [String] {

@@ -19,7 +19,7 @@ extension AuditReport {
     var footer: String {
         var parts = [
             host.footer(takenAt),
-            passes == 1 ? "1 pass" : "\(passes) passes", "\(walk.processesSeen) processes",
+            passes == 1 ? "1 pass" : "\(passes) passes", processCount(walk.processesSeen),
         ]
         if walk.vanished > 0 { parts.append("\(walk.vanished) ended meanwhile") }
         if walk.refusedSharers > 0 {
@@ -49,6 +49,9 @@ func paragraphs(_ groups: [[String]]) -> String {
 
 /// A figure of a table: a hyphen where it could not be had.
 func figure(_ number: (some FixedWidthInteger)?) -> String { number.map { "\($0)" } ?? "-" }
+
+/// `1 process`, `2 processes`
+func processCount(_ count: some FixedWidthInteger) -> String { "\(count) process\(count == 1 ? "" : "es")" }
 
 /// A length of time, in the unit that leaves at least 1: `12 ms`, `1.26 s`. It is cut, not rounded.
 func duration(_ seconds: Double) -> String {

@@ -209,8 +209,8 @@ private let attached: [([OpenDevice], [PageAmount], [String])] = [
 private let never =
     "was asked to be in huge pages of 2 MiB (MADV_HUGEPAGE) and is not: the settings forbid it (enabled: never)"
 private let fell =
-    "was asked to be in huge pages of 2 MiB (MADV_HUGEPAGE) and is in smaller ones: none was free when it was touched, or "
-    + "they were split"
+    "was asked to be in huge pages of 2 MiB (MADV_HUGEPAGE) and is in smaller ones: it was touched before "
+    + "madvise(2), none was free then, or they were split"
 private let could = "could be in huge pages of 2 MiB and is in smaller ones"
 
 private func room(_ index: UInt64, _ megabytes: UInt64, huge: UInt64 = 0, flags: String?) -> MappingObservation {

@@ -318,3 +318,81 @@ private let contradictions: [(FrameWords.Contradiction.Kind, UInt64, String, Str
     #expect(NumberList([Int]()).description == "")
     #expect(NumberList([NodeID(1), NodeID(0)]).description == "0-1")
 }
+
+// MARK: what was not read, and who has nothing to read
+
+private let unreadAdvice: [(setting: String, possible: UInt64?)] = [
+    ("madvise", nil), ("always", 6 << 20), ("never", 2 << 20),
+]
+
+/// Where smaps was left out, nothing is said of what it alone would tell.
+@Test(arguments: unreadAdvice) func adviceThatWasNotRead(_ setting: String, possible: UInt64?) {
+    let amounts = [Invented.pages(1, .thp, Invented.pmd, on: 0), Invented.pages(1024, .base, on: 0)]
+    var process = Invented.observation([
+        Invented.mapping(0, room: 6 << 20, amounts), Invented.mapping(1, length: 1 << 20),
+    ])
+    (process.transparent.enabled, process.isSmapsLeftOut) = (setting, true)
+    let report = ProcessReport(judging: process, failOn: .error)
+    #expect(report.mappings.map(\.possibleHugeBytes) == [possible, 0])
+    #expect(report.isAdviceUnread == (possible == nil))
+    #expect(report.condensed.isAdviceUnread == (possible == nil))
+    let end = "; what it asked for by madvise(2) was not read"
+    let parts = [report, report.limited(to: [NodeID(0)])]
+    for part in parts { #expect(part.verdict.summary.hasSuffix(end) == (possible == nil)) }
+    #expect(!report.limited(to: [NodeID(1)]).isAdviceUnread)
+    #expect(report.verdict.level == .clean)
+    #expect(list([report.condensed]).verdict.summary.hasSuffix("madvise(2) was not read") == (possible == nil))
+}
+
+/// Only memory that it matters to, and only where reading smaps would help.
+@Test func adviceThatNeedNotBeRead() {
+    var swapped = Invented.mapping()
+    for (isLeftOut, bytes, isUnread) in [(true, UInt64(4096), true), (true, 0, false), (false, 4096, false)] {
+        swapped.pages.swapped = bytes
+        var process = Invented.observation([swapped])
+        (process.transparent.enabled, process.isSmapsLeftOut) = ("madvise", isLeftOut)
+        let report = ProcessReport(judging: process)
+        #expect(report.isAdviceUnread == isUnread)
+        #expect(report.verdict.summary.hasSuffix("not read") == isUnread)
+        #expect(report.mappings[0].possibleHugeBytes == nil)
+    }
+}
+
+private func list(_ reports: [ProcessReport]) -> ProcessList {
+    ProcessList(
+        reports, isOfAll: true, host: Invented.observation().host, takenAt: 0, durationSeconds: 0)
+}
+
+@Test func listsOfOneAndOfMore() {
+    let small = ProcessReport(judging: Invented.observation([Invented.mapping(0, [Invented.pages(1, .base, on: 0)])]))
+    let huge = ProcessReport(
+        judging: Invented.observation([Invented.mapping(0, [Invented.pages(1, .thp, Invented.pmd, on: 0)])]))
+    let cases = [
+        ([small], "0 of 1 process has"), ([huge], "1 of 1 process has"), ([small, huge], "1 of 2 processes has"),
+        ([small, small], "0 of 2 processes have"),
+    ]
+    for (reports, begin) in cases {
+        #expect(list(reports).verdict.summary == "\(begin) huge pages, and nothing is wrong with them")
+    }
+}
+
+@Test func longestReadOfAListIsThatOfAny() {
+    let reports = [0.25, 1.5, 0].map { seconds in
+        var process = Invented.observation()
+        process.longestReadSeconds = seconds
+        return ProcessReport(judging: process)
+    }
+    #expect(list(reports).longestReadSeconds == 1.5)
+    #expect(list([]).longestReadSeconds == 0)
+}
+
+@Test(
+    arguments: [
+        (.kernelThread, "is a kernel thread and has no memory of its own"), (nil, "has no memory of its own"),
+        (.zombie, "has ended and has no memory any more: a zombie that its parent did not reap yet (state Z)"),
+    ] as [(WithoutMemory?, String)])
+func verdictOfOneWithoutMemory(_ kind: WithoutMemory?, says: String) {
+    var process = Invented.observation()
+    (process.course, process.withoutMemoryAs) = (.withoutMemory, kind)
+    #expect(ProcessReport(judging: process).verdict.summary == "Process 4711 (postgres) \(says)")
+}

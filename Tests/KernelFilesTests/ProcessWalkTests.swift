@@ -231,6 +231,39 @@ private func tally(_ process: SavedProcess) throws -> PageTally {
     #expect(machine.observe(PID(42)).course == .withoutMemory)
 }
 
+/// Kernel threads and zombies have a user, a cgroup and CPUs, and a reason why they have no memory.
+@Test(
+    arguments: [
+        ("S (sleeping)", 0x20_8040, .kernelThread), ("Z (zombie)", 0x40_000c, .zombie), ("R (running)", 0x40_0004, nil),
+    ] as [(String, UInt32, WithoutMemory?)])
+func whoHasNoMemoryIsKnown(_ state: String, flags: UInt32, kind: WithoutMemory?) throws {
+    let tree = try SavedProcess(maps: []).tree()
+    let status = "Name:\tx\nState:\t\(state)\nPPid:\t2\nThreads:\t1\nUid:\t7\t7\t7\t7\nCpus_allowed_list:\t0-1\n"
+    let stat = "42 (x) \(state.prefix(1)) 2 0 0 0 -1 \(flags) " + (10...52).map { "\($0 % 2)" }.joined(separator: " ")
+    for folder in ["proc/42", "proc/42/task/42"] {
+        try tree.write("\(folder)/status", bytes(status))
+        try tree.write("\(folder)/stat", bytes(stat + "\n"))
+    }
+    try tree.write("proc/42/cgroup", bytes("0::/a.slice\n"))
+    let seen = ProcessMachine(tree.root).observe(PID(42))
+    #expect(seen.course == .withoutMemory && seen.withoutMemoryAs == kind && seen.unread.isEmpty, "\(seen.unread)")
+    #expect(seen.user == ForeignText("7") && seen.cgroup == ForeignText("/a.slice"))
+    #expect(seen.range.cpusAllowed == (kind == .zombie ? [] : [0, 1]))
+}
+
+/// Of a large process, and by a gentle look, smaps is left out unless it is asked for.
+@Test(arguments: [(false, false, false), (true, false, true), (true, true, false), (false, true, false)])
+func smapsIsLeftOut(_ isGentle: Bool, _ readsSmaps: Bool, isLeftOut: Bool) throws {
+    var reading = ProcessReading()
+    (reading.isGentle, reading.readsSmaps) = (isGentle, readsSmaps)
+    let process = SavedProcess(maps: [anonymous])
+    #expect(try process.observed(reading).isSmapsLeftOut == isLeftOut)
+    let large = try process.tree()
+    try large.write(
+        "proc/42/status", bytes("Name:\tx\nState:\tS\nUid:\t0\t0\t0\t0\nVmRSS:\t1048577 kB\nHugetlbPages:\t0 kB\n"))
+    #expect(ProcessMachine(large.root).observe(PID(42), reading).isSmapsLeftOut == !readsSmaps)
+}
+
 /// What the kernel does in one read of numa_maps counts as the page tables do.
 @Test func longestReadIsThatOfNumaMapsToo() throws {
     var process = SavedProcess(maps: [anonymous])

@@ -58,7 +58,7 @@ func table(_ list: ProcessList, isByNode: Bool = false) -> String {
         #expect(rows.contains("12 cron 0 0 0 0 0 0 2 MiB 0: 2 MiB cron"))
         #expect(rows.contains { $0.hasSuffix("gone (ended)") })
         #expect(!text.contains("kthreadd"))
-        #expect(text.contains("4 processes, 1 without memory, 1 ended meanwhile\n"))
+        #expect(text.contains(", took 1.25 s, longest read 2 ms, 4 processes, 1 without memory, 1 ended meanwhile\n"))
         let tables = text.split(separator: "\n").dropFirst().prefix { !$0.hasPrefix("SHARED") }
         #expect(tables.allSatisfy { $0.count <= 120 })
     }
@@ -116,10 +116,40 @@ func table(_ list: ProcessList, isByNode: Bool = false) -> String {
         #expect(named.verdict.summary == someProcesses(isOfAll: false).verdict.summary)
     }
 
+    @Test func footerOfOneProcess() {
+        let one = emptyProcess(12, named: ForeignText("cron"))
+        let list = ProcessList(
+            [ProcessReport(judging: one)], isOfAll: true, host: one.host, takenAt: one.takenAt, durationSeconds: 0)
+        #expect(table(list).hasSuffix(", took 0 µs, 1 process, 1 without memory\n"))
+    }
+
+    @Test func documentHasTheLongestRead() throws {
+        #expect(
+            try ProcessListDocument(ProcessListJSON(someProcesses(), version: "1").text).taken.longestReadSeconds
+                == 0.0021)
+    }
+
+    /// That smaps was left out is said once of all, as mappings are not listed.
+    @Test func adviceThatWasNotReadIsSaid() {
+        var large = database()
+        large.mappings[1].vmFlags = nil
+        large.mappings[1].isEligible = nil
+        for (isLeftOut, count) in [(false, 0), (true, 1)] {
+            large.isSmapsLeftOut = isLeftOut
+            let list = ProcessList(
+                [ProcessReport(judging: large).condensed], isOfAll: true, host: large.host, takenAt: large.takenAt,
+                durationSeconds: 0)
+            let line = "\nwhat 1 process asked for by madvise(2) was not read: --smaps reads it\n"
+            #expect(table(list).ranges(of: line).count == count)
+        }
+    }
+
     @Test func documentsFitTheSchema() throws {
         let documents = try [true, false].map { isOfAll in
             try ProcessListJSON(someProcesses(isOfAll: isOfAll), version: "1").text
         }
-        try expectFit(documents, "hugeaudit.processes/1", spoilt: ["\"processes\"", "\"course\"", "\"devices\""])
+        try expectFit(
+            documents, "hugeaudit.processes/1",
+            spoilt: ["\"processes\"", "\"longestReadSeconds\"", "\"course\"", "\"devices\""])
     }
 }

@@ -90,6 +90,43 @@ private func rows(_ text: String) -> [String] {
         #expect(text.contains("Process 2 kthreadd, "))
     }
 
+    /// Who it is can be told of one without memory, too, and why it has none.
+    @Test(
+        arguments: [
+            (.kernelThread, "kernelThread", ", a kernel thread"), (.zombie, "zombie", ", a zombie"), (nil, nil, ""),
+        ]
+            as [(WithoutMemory?, String?, String)])
+    func kindsWithoutMemory(_ kind: WithoutMemory?, word: String?, shown: String) throws {
+        var process = emptyProcess(2, named: ForeignText("kthreadd"))
+        (process.course, process.withoutMemoryAs, process.user) = (.withoutMemory, kind, ForeignText("root"))
+        let report = ProcessReport(judging: process)
+        #expect(text(report).contains("\nProcess 2 kthreadd, user root, in postgresql.service\(shown)\n"))
+        #expect(try ProcessDocument(ProcessJSON(report, version: "1").text).withoutMemoryAs == word)
+        process.user = ForeignText("")
+        #expect(text(ProcessReport(judging: process)).contains("\nProcess 2 kthreadd, in postgresql.service"))
+    }
+
+    /// What smaps alone would tell is not told as if it had been read.
+    @Test func adviceThatWasNotRead() throws {
+        let line = "\nwhat it asked for by madvise(2) was not read: --smaps reads it\n"
+        let unread = report { process in
+            process.isSmapsLeftOut = true
+            for index in process.mappings.indices {
+                (process.mappings[index].vmFlags, process.mappings[index].isEligible) = (nil, nil)
+            }
+        }
+        let shown = text(unread)
+        #expect(shown.contains("shmem_enabled never\(line)") && !text(report()).contains(line))
+        #expect(
+            rows(shown).contains {
+                $0.hasPrefix("555556000000 16 MiB 9.2 MiB 5 MiB default ") && $0.hasSuffix(" ? [heap]")
+            })
+        let document = try ProcessDocument(ProcessJSON(unread, version: "1").text)
+        let heap = try #require(document.mappings?[1])
+        #expect(
+            heap.transparent?.eligibility == "unknown" && heap.hugeBytes == 5 << 20 && heap.possibleHugeBytes == nil)
+    }
+
     @Test func flagWordsAreListed() {
         let text = text(
             report {
@@ -237,6 +274,7 @@ private func rows(_ text: String) -> [String] {
             report { $0.content = ContentSample() }.limited(to: [NodeID(1)]),
             report(), report { $0.isClassified = false }, report { $0.frames.byFlags = [[.huge, .mmap]: 4] },
             report { $0.content = ContentSample() }, ProcessReport(judging: emptyProcess(2, named: ForeignText(""))),
+            report { ($0.course, $0.withoutMemoryAs) = (.withoutMemory, .zombie) },
         ]
         let documents = try variants.map { try ProcessJSON($0, version: "1").text }
         try expectFit(documents, "hugeaudit.process/1", spoilt: ["\"pid\"", "\"pageSize\"", "\"misplaced\""])

@@ -82,6 +82,7 @@ public struct ProcessDocument: Decodable, Equatable {
     public let user: String
     public let cgroup: String
     public let course: String
+    public let withoutMemoryAs: String?
     public let placements: [Placement]
     /// Nil in a list of all processes.
     public let mappings: [Mapping]?
@@ -113,7 +114,11 @@ public struct ProcessDocument: Decodable, Equatable {
 
 /// The JSON of `hugeaudit process` where it is about several.
 public struct ProcessListDocument: Decodable, Equatable {
+    public struct Taken: Decodable, Equatable {
+        public let longestReadSeconds: Double
+    }
     public let schema: String
+    public let taken: Taken
     public let verdict: ReportDocument.Verdict
     public let processes: [ProcessDocument]
 
