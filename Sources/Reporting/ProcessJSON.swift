@@ -51,7 +51,7 @@ public struct ProcessListJSON {
         init(_ list: ProcessList) {
             at = OrNull(timestamp(list.takenAt))
             durationSeconds = AuditDocument.Taken.microseconds(list.durationSeconds)
-            view = list.processes.allSatisfy(\.unread.isEmpty) ? "full" : "partial"
+            view = list.processes.allSatisfy { $0.unread.isEmpty || list.isPassing($0) } ? "full" : "partial"
         }
     }
 }

@@ -113,7 +113,11 @@ public struct ProcessDocument: Decodable, Equatable {
 
 /// The JSON of `hugeaudit process` where it is about several.
 public struct ProcessListDocument: Decodable, Equatable {
+    public struct Taken: Decodable, Equatable {
+        public let view: String
+    }
     public let schema: String
+    public let taken: Taken
     public let verdict: ReportDocument.Verdict
     public let processes: [ProcessDocument]
 
