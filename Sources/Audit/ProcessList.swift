@@ -1,5 +1,5 @@
 public import Observations
-import PageModel
+public import PageModel
 
 /// Several processes, or all there are, and one verdict on them.
 public struct ProcessList: Hashable, Sendable {
@@ -10,15 +10,31 @@ public struct ProcessList: Hashable, Sendable {
     /// Whether they are all that there are, and not those that somebody named.
     public let isOfAll: Bool
     public let processes: [ProcessReport]
+    /// Those that somebody asked for by their number.
+    private let named: Set<PID>
     public let verdict: Verdict
 
-    /// - Parameter isOfAll: then a process that ended or became another program while it was read is no reason for doubt.
+    /// - Parameter named: of these it is a reason for doubt that they ended or became another program while they were read;
+    ///   of others, which a pattern, a cgroup or nothing at all chose, it is not.
     public init(
-        _ processes: [ProcessReport], isOfAll: Bool, host: HostObservation, takenAt: Double, durationSeconds: Double
+        _ processes: [ProcessReport], isOfAll: Bool, named: Set<PID>, host: HostObservation, takenAt: Double,
+        durationSeconds: Double
     ) {
-        (self.processes, self.isOfAll, self.host) = (processes, isOfAll, host)
+        (self.processes, self.isOfAll, self.named, self.host) = (processes, isOfAll, named, host)
         (self.takenAt, self.durationSeconds) = (takenAt, durationSeconds)
-        verdict = Verdict(processes, isOfAll: isOfAll)
+        verdict = Verdict(processes) { Self.isPassing($0, named) }
+    }
+
+    /// It ended or became another program meanwhile, as processes do: what could not be read of it is missed by nobody.
+    public func isPassing(_ process: ProcessReport) -> Bool { Self.isPassing(process, named) }
+
+    private static func isPassing(_ process: ProcessReport, _ named: Set<PID>) -> Bool {
+        [.ended, .replaced].contains(process.observation.course) && !named.contains(process.observation.pid)
+    }
+
+    /// Those of the process; without those that only tell that it ended, where that is no reason for doubt.
+    public func findings(of process: ProcessReport) -> [Finding] {
+        isPassing(process) ? process.findings.filter { $0.id != .partialView } : process.findings
     }
 }
 
@@ -44,11 +60,9 @@ extension ProcessReport {
 }
 
 extension Verdict {
-    fileprivate init(_ processes: [ProcessReport], isOfAll: Bool) {
+    fileprivate init(_ processes: [ProcessReport], isPassing: (ProcessReport) -> Bool) {
         let found = processes.filter { $0.verdict.level == .findings }
-        let partial = processes.filter {
-            $0.verdict.level == .partial && !(isOfAll && [.ended, .replaced].contains($0.observation.course))
-        }
+        let partial = processes.filter { $0.verdict.level == .partial && !isPassing($0) }
         let number = "\(processes.count) process\(processes.count == 1 ? "" : "es")"
         if let worst = Self.worst(of: found) {
             let count = found.count == 1 ? "1 of \(number) has" : "\(found.count) of \(number) have"

@@ -31,6 +31,8 @@ public struct TrackReport: Sendable {
     public init(_ process: TrackedProcess, map: NodeMap) { (self.process, self.map) = (process, map) }
 
     public var base: PageSize { process.host.basePageSize }
+    /// Whether there were two samples, so that one could be held against the other.
+    public var isCompared: Bool { samples > 1 }
 
     /// Nil for a sample that tells no more of this process: it has ended, or is another program.
     public mutating func add(_ sample: FrameSample) -> TrackStep? {

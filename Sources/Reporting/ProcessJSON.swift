@@ -53,7 +53,7 @@ public struct ProcessListJSON {
             let microseconds = AuditDocument.Taken.microseconds
             at = OrNull(timestamp(list.takenAt))
             durationSeconds = microseconds(list.durationSeconds)
-            view = list.processes.allSatisfy(\.unread.isEmpty) ? "full" : "partial"
+            view = list.processes.allSatisfy { $0.unread.isEmpty || list.isPassing($0) } ? "full" : "partial"
             longestReadSeconds = microseconds(list.longestReadSeconds)
         }
     }

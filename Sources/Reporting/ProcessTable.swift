@@ -99,7 +99,9 @@ public struct ProcessTable {
 
     /// The most severe first, each with its process.
     private var findings: [String] {
-        let found = list.processes.flatMap { process in process.findings.map { (process: process, finding: $0) } }
+        let found = list.processes.flatMap { process in
+            list.findings(of: process).map { (process: process, finding: $0) }
+        }
         let sorted = found.enumerated().sorted {
             ($1.element.finding.severity, $0.offset) < ($0.element.finding.severity, $1.offset)
         }.map(\.element)

@@ -134,17 +134,17 @@ private struct SummaryLine: Encodable {
     let name: String
     let taken: Taken
     let ending: String
-    let changes: [Flow]
-    let totals: [String: Count]
+    /// Null where nothing was compared, as `totals`.
+    let changes: OrNull<[Flow]>
+    let totals: OrNull<[String: Count]>
 
     init(_ report: TrackReport, version: String) {
         (tool, host) = (AuditDocument.Tool(version: version), AuditDocument.Host(report.process.host))
         (pid, name) = (report.process.pid.rawValue, report.process.name.repaired)
         (taken, ending) = (Taken(report), report.ending.rawValue)
-        changes = Flow.all(report.flows, report.base)
-        totals = Dictionary(
-            uniqueKeysWithValues: PageFlow.Kind.allCases.map { ($0.rawValue, Count(report.flows.sum($0), report.base)) }
-        )
+        let sums = PageFlow.Kind.allCases.map { ($0.rawValue, Count(report.flows.sum($0), report.base)) }
+        changes = OrNull(report.isCompared ? Flow.all(report.flows, report.base) : nil)
+        totals = OrNull(report.isCompared ? Dictionary(uniqueKeysWithValues: sums) : nil)
     }
 
     struct Taken: Encodable {

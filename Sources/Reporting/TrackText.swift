@@ -88,6 +88,9 @@ public struct TrackText {
 
     /// Rows are the nodes that pages left, columns those that they are on.
     private func matrix(_ report: TrackReport) -> [String] {
+        guard report.isCompared else {
+            return ["Nothing was compared: what became of pages is seen between two samples."]
+        }
         let moved = report.flows.filter { $0.key.kind == .moved }
         guard !moved.isEmpty else { return ["No page moved."] }
         let order = { (left: NodeID?, right: NodeID?) in (left?.rawValue ?? .max) < (right?.rawValue ?? .max) }

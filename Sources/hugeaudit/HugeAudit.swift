@@ -20,6 +20,12 @@ struct HugeAudit: ParsableCommand {
 
     static func main() {
         Output.ignoreClosedPipes()
+        guard !CommandLine.arguments.isEmpty else {
+            Output.complain(
+                "Error: /proc/self/cmdline cannot be read, which has the arguments: is /proc mounted, and of this "
+                    + "PID namespace?")
+            Self.exit(withError: ExitCode(2))
+        }
         do {
             var command = try parseAsRoot()
             try command.run()

@@ -9,9 +9,13 @@ enum Output {
     /// Whether SIGPIPE was ignored before this process did so: a command that is run must find it as it was.
     static let closedPipesWereIgnored = unsafeBitCast(signal(SIGPIPE, SIG_IGN), to: Int.self) == 1
 
-    static func write(_ text: String) {
-        do { try FileDescriptor.standardOutput.writeAll(text.utf8) } catch Errno.brokenPipe {
-            Glibc.exit(0)
+    /// False where nobody reads any more. That changes nothing about what was found: the exit status stays the verdict's.
+    @discardableResult static func write(_ text: String) -> Bool {
+        do {
+            try FileDescriptor.standardOutput.writeAll(text.utf8)
+            return true
+        } catch Errno.brokenPipe {
+            return false
         } catch {
             complain("could not write the report: \(error)")
             Glibc.exit(2)

@@ -20,7 +20,8 @@ struct ProcessCommand: ParsableCommand {
             has a row for each mapping and kind of page, with --all for each process and kind of page.
 
             Exit status: 0 nothing found at or above --fail-on, 1 findings, 2 wrong use or no such process, 3 not all \
-            could be read, and nothing worse was found.
+            could be read, and nothing worse was found. A process that ended meanwhile is counted, and makes it 3 only where \
+            it was named by its PID.
             """)
 
     enum Format: String, CaseIterable, ExpressibleByArgument {
@@ -83,22 +84,23 @@ struct ProcessCommand: ParsableCommand {
     func run() throws {
         let machine = ProcessMachine(tree.kernelRoot)
         let nodes = try options.nodes(of: machine.nodes.map(\.id))
-        let processes = try selected(from: machine)
+        let names = try selected(from: machine)
         let clock = ContinuousClock.now
         let (isListed, failOn) = (all, options.failOn)
-        let reports = machine.observe(processes, reading) { observation in
+        let reports = machine.observe(names.keys.sorted(), reading) { seen in
+            var observation = seen
+            if seen.name.bytes.isEmpty, let name = names[seen.pid] { observation.name = name }
             let report = ProcessReport(judging: observation, failOn: failOn)
             let part = nodes.map { report.limited(to: $0, failOn: failOn) } ?? report
             return isListed ? part.condensed : part
         }
-        if !all, word.count == 1, ProcessSelector(word[0]).isPID != nil, let report = reports.first {
-            return try finish(report)
-        }
+        let numbers = word.compactMap { ProcessSelector($0).isPID }
+        if !all, word.count == 1, numbers.count == 1, let report = reports.first { return try finish(report) }
         let duration = clock.duration(to: .now) / .seconds(1)
         try finish(
             ProcessList(
-                all ? (sort ?? .hugetlb).sorted(reports) : reports, isOfAll: all, host: machine.host,
-                takenAt: reports.map(\.observation.takenAt).min() ?? 0, durationSeconds: duration),
+                all ? (sort ?? .hugetlb).sorted(reports) : reports, isOfAll: all, named: Set(numbers),
+                host: machine.host, takenAt: reports.map(\.observation.takenAt).min() ?? 0, durationSeconds: duration),
             machine, nodes)
     }
 
@@ -109,24 +111,25 @@ struct ProcessCommand: ParsableCommand {
         return reading
     }
 
-    /// Those that the words mean, ascending. Refuses a word that means none and says what there is.
-    private func selected(from machine: ProcessMachine) throws -> [PID] {
+    /// Those that the words mean, each with its name where that had to be read. Refuses a word that means none and says what
+    /// there is.
+    private func selected(from machine: ProcessMachine) throws -> [PID: ForeignText] {
         let all: [PID]
         do { all = try machine.processes() } catch {
             throw ValidationError("\(error). Without a list of processes there is nothing to look at")
         }
-        guard !word.isEmpty else { return all }
+        let nameless = ForeignText("")
+        guard !word.isEmpty else { return Dictionary(uniqueKeysWithValues: all.map { ($0, nameless) }) }
         let selectors = word.map(ProcessSelector.init)
         let needsNames = selectors.contains { $0.isPID == nil }
-        let known = all.map { pid in (pid, needsNames ? machine.identity(of: pid) : (ForeignText(""), ForeignText("")))
-        }
-        var chosen: Set<PID> = []
+        let known = all.map { pid in (pid, needsNames ? machine.identity(of: pid) : (nameless, nameless)) }
+        var chosen: [PID: ForeignText] = [:]
         for (word, selector) in zip(word, selectors) {
-            let meant = known.filter { selector.matches(pid: $0.0, name: $0.1.0, cgroup: $0.1.1) }.map(\.0)
+            let meant = known.filter { selector.matches(pid: $0.0, name: $0.1.0, cgroup: $0.1.1) }
             guard !meant.isEmpty else { throw Self.nothing(word, among: all.count) }
-            chosen.formUnion(meant)
+            for (pid, identity) in meant { chosen[pid] = identity.0 }
         }
-        return chosen.sorted()
+        return chosen
     }
 
     private static func nothing(_ word: String, among count: Int) -> ValidationError {
@@ -153,8 +156,7 @@ struct ProcessCommand: ParsableCommand {
                     list, pools: machine.pools.filter { nodes?.contains($0.key.node) ?? true }, isByNode: byNode,
                     isColoured: options.isColoured
                 ).text
-            case .text:
-                list.processes.map { ProcessText($0, isColoured: options.isColoured).text }.joined(separator: "\n")
+            case .text: ProcessListText(list, isColoured: options.isColoured).text
             case .json: try ProcessListJSON(list, version: HugeAudit.toolVersion).text
             case .csv: all ? ProcessCSV(sumsOf: list.processes).text : ProcessCSV(list.processes).text
             }

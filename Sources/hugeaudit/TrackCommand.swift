@@ -20,8 +20,8 @@ struct TrackCommand: ParsableCommand {
             page that was freed and touched again between two samples look like a move to another frame. Shared memory in \
             swap looks gone. The frames of shared pages are seen by all who map them.
 
-            It ends after --count samples, after --duration, with the process, or at INT (Ctrl-C), TERM or HUP, each time \
-            with a summary: pages moved from node to node as a matrix. JSON has a line for each sample and one for the \
+            It ends after --count samples, after --duration, at INT (Ctrl-C), TERM or HUP, each time with a last \
+            sample, or with the process; and with a summary: pages moved from node to node as a matrix. JSON has a line for each sample and one for the \
             summary, of the schema hugeaudit.track/1.
 
             Exit status: 0, also where the process ended meanwhile; 2 wrong use, or nothing could be read.
@@ -56,30 +56,36 @@ struct TrackCommand: ParsableCommand {
         if let count, count < 2 {
             throw ValidationError("--count must be at least 2: what moved is seen between two samples")
         }
+        if let duration, duration.milliseconds < 1 {
+            throw ValidationError("--duration must be at least 1ms: what moved is seen between two samples")
+        }
     }
 
     func run() throws {
         let ends = Signals.wanted(of: [SIGINT, SIGTERM, SIGHUP])
         let before = ends.block()
-        defer { before.restore() }
+        defer {
+            ends.forget()  // timeout sends it to us and then to the group
+            before.restore()
+        }
         var sampler = try open()
-        let screen = TrackScreen(
+        var screen = TrackScreen(
             sampler.process, format: format, isQuiet: quiet,
             isColoured: !noColor && Output.wantsColour(.standardOutput))
         var report = TrackReport(sampler.process, map: sampler.map)
-        screen.begin()
-        let start = ContinuousClock.now
-        var due = start
+        var due = ContinuousClock.now
+        let end = duration.map { due + $0.duration }
+        var isLast = false
         while let step = report.add(try sample(&sampler, screen)) {
-            try screen.show(step, of: report)
-            let end = duration.map { start + $0.duration }
-            if report.samples >= count ?? .max || ContinuousClock.now >= end ?? .now + .seconds(1) { break }
+            guard try screen.show(step, of: report) else { return }
+            if isLast || report.samples >= count ?? .max { break }
             // Where a sample took longer than that, those that are missed are left out.
             repeat { due += interval.duration } while due < .now
             let next = min(due, end ?? due)
+            isLast = next == end
             if ends.wait(for: max(.zero, ContinuousClock.now.duration(to: next))).number > 0 {
                 report.interrupt()
-                break
+                isLast = true
             }
         }
         try screen.finish(report)
@@ -93,10 +99,15 @@ struct TrackCommand: ParsableCommand {
     }
 
     private func open() throws -> FrameSampler {
-        do { return try FrameSampler(ProcessMachine(.live), PID(pid), isGentle: gentle) } catch {
+        let machine = ProcessMachine(.live)
+        let notThere = ValidationError("There is no process \(pid). pgrep -l NAME lists those of a name")
+        let all: [PID]
+        do { all = try machine.processes() } catch { throw ValidationError("\(error)") }
+        // The number of a thread opens as well, and is not listed.
+        guard all.contains(PID(pid)) else { throw notThere }
+        do { return try FrameSampler(machine, PID(pid), isGentle: gentle) } catch {
             switch error {
-            case .notThere:
-                throw ValidationError("There is no process \(pid). pgrep -l NAME lists those of a name")
+            case .notThere: throw notThere
             case .withoutMemory:
                 throw ValidationError(
                     "Process \(pid) is a kernel thread, or has ended: it has no memory that could be followed")
@@ -114,6 +125,7 @@ private struct TrackScreen {
     private let isQuiet: Bool
     /// Has a line at the bottom that is written again and again.
     private let hasProgress: Bool
+    private var hasBegun = false
     /// No terminal that matters is narrower.
     private static let width = 79
     /// Back to the first column, and away with what is there.
@@ -126,27 +138,26 @@ private struct TrackScreen {
         hasProgress = format == .text && Output.isTerminal(.standardOutput)
     }
 
-    func begin() { if format == .text, !isQuiet { Output.write(text.head + "\n") } }
-
-    func show(_ step: TrackStep, of report: TrackReport) throws {
-        var lines = ""
+    /// What the columns are, too, with the first sample. False where nobody reads any more.
+    mutating func show(_ step: TrackStep, of report: TrackReport) throws -> Bool {
+        var lines = hasProgress && hasBegun ? Self.erase : ""
         if !isQuiet {
             switch format {
-            case .text: lines = text.line(step) + "\n"
-            case .json: lines = try json.line(step)
+            case .text: lines += (hasBegun ? "" : text.head + "\n") + text.line(step) + "\n"
+            case .json: lines += try json.line(step)
             }
         }
-        let progress = hasProgress ? text.progress(report, width: Self.width) : ""
-        if hasProgress { lines = Self.erase + lines }
-        if !lines.isEmpty || hasProgress { Output.write(lines + progress) }
+        hasBegun = true
+        if hasProgress { lines += text.progress(report, width: Self.width) }
+        return lines.isEmpty || Output.write(lines)
     }
 
-    func clear() { if hasProgress { Output.write(Self.erase) } }
+    func clear() { if hasProgress && hasBegun { Output.write(Self.erase) } }
 
     func finish(_ report: TrackReport) throws {
         clear()
         switch format {
-        case .text: Output.write((isQuiet ? "" : "\n") + text.summary(report))
+        case .text: Output.write((hasBegun && !isQuiet ? "\n" : "") + text.summary(report))
         case .json: Output.write(try json.summary(report))
         }
     }

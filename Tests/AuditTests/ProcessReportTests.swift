@@ -360,7 +360,7 @@ private let unreadAdvice: [(setting: String, possible: UInt64?)] = [
 
 private func list(_ reports: [ProcessReport]) -> ProcessList {
     ProcessList(
-        reports, isOfAll: true, host: Invented.observation().host, takenAt: 0, durationSeconds: 0)
+        reports, isOfAll: true, named: [], host: Invented.observation().host, takenAt: 0, durationSeconds: 0)
 }
 
 @Test func listsOfOneAndOfMore() {

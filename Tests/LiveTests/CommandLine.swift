@@ -98,14 +98,48 @@ extension Live {
         }
     }
 
-    @Test static func aClosedPipeIsAQuietSuccess() throws {
-        let file = temporaryPath("status")
-        defer { try? FileManager.default.removeItem(atPath: file) }
-        let line = "( sleep 0.2; '\(product("hugeaudit"))' audit --format json; echo $? > \(file) ) | true"
-        let outcome = try shell(line)
-        #expect(outcome.errors.isEmpty)
-        for _ in 0..<100 where !FileManager.default.fileExists(atPath: file) { usleep(50_000) }
-        #expect(try content(file) == "0")
+    /// Nobody reads what it prints, from the beginning on: its exit status, and what it complains of.
+    private static func unread(_ program: String, _ arguments: [String]) throws -> (status: Int32, errors: String) {
+        let (process, pipe, errors) = (Process(), Pipe(), try namelessFile())
+        try pipe.fileHandleForReading.close()
+        process.executableURL = URL(fileURLWithPath: program)
+        process.arguments = arguments
+        process.standardOutput = pipe
+        process.standardError = errors
+        try process.run()
+        process.waitUntilExit()
+        try errors.seek(toOffset: 0)
+        let text = String(decoding: try errors.readToEnd() ?? Data(), as: UTF8.self)
+        return (process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus, text)
+    }
+
+    /// Findings and a partial view are told by the exit status whether or not somebody reads the report.
+    @Test static func aClosedPipeIsQuietAndLeavesTheVerdict() throws {
+        let tree = try FixtureTree.shortfall()
+        let copy = try publicCopy()
+        defer { try? FileManager.default.removeItem(atPath: copy) }
+        let (root, own) = (tree.root.directory.string, "\(getpid())")
+        let nobody = ["--reuid=65534", "--regid=65534", "--clear-groups", copy, "process", own]
+        let table: [(String, [String], Int32)] = [
+            (product("hugeaudit"), ["audit", "--root", root], 1), (product("hugeaudit"), ["leaks", "--root", root], 0),
+            ("/usr/bin/setpriv", nobody, 3), (product("hugeaudit"), ["track", own, "--interval", "10ms"], 0),
+            (product("hugeaudit"), ["--help"], 0),
+        ]
+        for (program, arguments, status) in table {
+            let outcome = try unread(program, arguments)
+            #expect(outcome.status == status && outcome.errors == "", "\(arguments): \(outcome)")
+        }
+        let full = try shell("'\(product("hugeaudit"))' audit --root '\(root)' >/dev/full")
+        #expect(full.status == 2 && full.errors.contains("could not write the report"), "\(full)")
+    }
+
+    /// The arguments are read from it: without them no other command than the one that was asked for is run.
+    @Test(arguments: ["process 1", "run -- echo ran", "--version"])
+    static func withoutProcNothingIsDone(_ arguments: String) throws {
+        let outcome = try shell(
+            "unshare -m sh -c 'umount -l /proc && exec \"$0\" \(arguments)' '\(product("hugeaudit"))'")
+        #expect(outcome.status == 2 && outcome.output == "", "\(outcome)")
+        #expect(outcome.errors.contains("is /proc mounted"), "\(outcome.errors)")
     }
 
     /// The verdict comes first, and no colour goes where nobody asked for it.

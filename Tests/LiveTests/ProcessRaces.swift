@@ -5,23 +5,28 @@ import Testing
 
 /// Processes that change while they are read.
 extension Live {
-    /// `hugeaudit process` that stands still in the middle of its walk: strace stops it after a scan of the page tables.
+    /// `hugeaudit process` that stands still in the middle of its work: strace stops it after a system call on a file.
     private final class HaltedProcess {
         private let strace = Process()
         private let output = Pipe()
         private let log = temporaryPath("halted")
         private let walker: PID
 
-        /// - Parameter count: after so many scans, of one mapping each.
-        init(_ pid: PID, afterScans count: Int) throws {
+        /// - Parameter count: after so many scans of page tables, of one mapping each.
+        convenience init(_ pid: PID, afterScans count: Int, word: String? = nil) throws {
+            try self.init(word ?? "\(pid)", "/proc/\(pid)/pagemap", "ioctl", count)
+        }
+
+        /// - Parameter word: which processes are meant.
+        init(_ word: String, _ file: String, _ call: String, _ count: Int) throws {
             guard FileManager.default.fileExists(atPath: "/usr/bin/strace") else {
                 throw Holder.Unavailable(description: "strace is not installed")
             }
             strace.executableURL = URL(fileURLWithPath: "/usr/bin/strace")
-            let calls = ["-P", "/proc/\(pid)/pagemap", "-e", "trace=ioctl"]
-            let halt = ["-e", "inject=ioctl:signal=SIGSTOP:when=\(count)"]
+            let calls = ["-P", file, "-e", "trace=\(call)"]
+            let halt = ["-e", "inject=\(call):signal=SIGSTOP:when=\(count)"]
             strace.arguments =
-                ["-qq", "-o", log] + calls + halt + [product("hugeaudit"), "process", "\(pid)", "--format", "json"]
+                ["-qq", "-o", log] + calls + halt + [product("hugeaudit"), "process", word, "--format", "json"]
             strace.standardOutput = output
             try strace.run()
             let own = strace.processIdentifier
@@ -38,10 +43,15 @@ extension Live {
         deinit { try? FileManager.default.removeItem(atPath: log) }
 
         func finish() throws -> (status: Int32, report: ProcessDocument) {
+            let (status, text) = finished()
+            return (status, try ProcessDocument(text))
+        }
+
+        func finished() -> (status: Int32, text: String) {
             kill(walker.rawValue, SIGCONT)
             let text = output.fileHandleForReading.readDataToEndOfFile()
             strace.waitUntilExit()
-            return (strace.terminationStatus, try ProcessDocument(String(decoding: text, as: UTF8.self)))
+            return (strace.terminationStatus, String(decoding: text, as: UTF8.self))
         }
     }
 
@@ -72,6 +82,26 @@ extension Live {
             #expect(report.findings.map(\.id) == ["partial-view"])
             #expect(report.places.hugetlbBytes <= 4 << 21)
             #expect(pool.count("free_hugepages") == 8)
+        }
+    }
+
+    /// Nobody asked for that one: it is listed by the name that it was chosen by, and no reason for doubt. It ends while it is
+    /// walked, or when nothing but its name and cgroup was read.
+    @Test(arguments: [true, false]) static func oneOfAPatternEnds(inMidWalk: Bool) throws {
+        try skippingWhatCannotBeHad {
+            let name = "en\(getpid())\(inMidWalk ? "w" : "l")"
+            let holder = try Holder(["private", "--memory", "base", "--pages", "4", "--name", name])
+            let pid = holder.pids[0]
+            let halted =
+                inMidWalk
+                ? try HaltedProcess(pid, afterScans: 4, word: "\(name)*")
+                : try HaltedProcess("\(name)*", "/proc/\(pid)/cgroup", "read", 1)
+            holder.kill()
+            let (status, text) = halted.finished()
+            let list = try ProcessListDocument(text)
+            #expect(status == 0 && list.verdict.level == "clean" && list.taken.view == "full", "\(list.verdict)")
+            #expect(list.processes.map(\.pid) == [pid.rawValue])
+            #expect(list.processes.map(\.name) == [name] && list.processes.map(\.course) == ["ended"])
         }
     }
 

@@ -58,7 +58,7 @@ extension Live {
             #expect(document.summary.ending == "interrupted")
             #expect(document.summary.taken.samples == UInt64(document.samples.count))
             #expect(document.samples.map(\.sample) == (1...UInt64(document.samples.count)).map { $0 })
-            let came = document.summary.totals["came"]?.pages ?? 0
+            let came = document.summary.totals?["came"]?.pages ?? 0
             #expect((500..<600).contains(came), "\(document.summary)")
             let address = try #require(holder.ready["address"].flatMap { UInt64($0.dropFirst(2), radix: 16) })
             let ranges = document.samples.flatMap { $0.ranges ?? [] }
@@ -99,12 +99,51 @@ extension Live {
                 seen[range.kind, default: []].formUnion(start..<end)
             }
             for kind in ["swappedOut", "swappedIn"] {
-                #expect(document.summary.totals[kind]?.pages == 1000)
+                #expect(document.summary.totals?[kind]?.pages == 1000)
                 #expect(seen.removeValue(forKey: kind) == pages, "\(kind)")
             }
             #expect(seen.values.allSatisfy { $0.isDisjoint(with: pages) }, "\(seen.keys)")
             #expect(document.samples.allSatisfy { $0.rangesLeftOut ?? 0 == 0 })
         }
+    }
+
+    /// What happened since the last sample is told, and a signal or the end of the time is no reason to compare nothing.
+    @Test(arguments: [SIGINT, SIGTERM]) static func trackingEndsWithALastSample(_ signal: Int32) throws {
+        try skippingWhatCannotBeHad {
+            let holder = try Holder(["turns", "--memory", "base", "--pages", "1000"])
+            let tracking = try Tracking(["\(holder.pids[0])", "--interval", "1m", "--format", "json"])
+            tracking.wait(lines: 1)
+            try holder.step()
+            #expect(tracking.end(by: signal) == 0)
+            let document = try TrackDocument(tracking.text)
+            #expect(document.samples.count == 2 && document.summary.ending == "interrupted")
+            #expect((500..<600).contains(document.summary.totals?["came"]?.pages ?? 0), "\(document.summary)")
+            let timed = try run(
+                product("hugeaudit"),
+                ["track", "\(holder.pids[0])", "--duration", "1ms", "--interval", "1m", "--format", "json"])
+            #expect(timed.status == 0)
+            #expect(try TrackDocument(timed.output).samples.count == 2)
+        }
+    }
+
+    /// A process has the number of its leader only.
+    @Test static func trackingOfAThread() throws {
+        let tasks = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/task").compactMap { Int32($0) }
+        let thread = try #require(tasks.first { $0 != getpid() })
+        let outcome = try run(product("hugeaudit"), ["track", "\(thread)", "--count", "2", "--interval", "1ms"])
+        #expect(outcome.status == 2 && outcome.output == "")
+        #expect(outcome.errors.contains("There is no process \(thread)"), "\(outcome.errors)")
+    }
+
+    /// Nothing is printed that looks like the beginning of an answer.
+    @Test(arguments: ["text", "json"]) static func trackingWithHiddenFrames(_ format: String) throws {
+        let copy = try publicCopy()
+        defer { try? FileManager.default.removeItem(atPath: copy) }
+        let outcome = try run(
+            "/usr/bin/setpriv",
+            ["--bounding-set=-sys_admin", "--inh-caps=-sys_admin", copy, "track", "\(getpid())", "--format", format])
+        #expect(outcome.status == 2 && outcome.output == "", "\(outcome)")
+        #expect(outcome.errors.contains("frames"), "\(outcome.errors)")
     }
 
     @Test static func trackingOfAProcessThatEnds() throws {
@@ -139,6 +178,7 @@ extension Live {
         let cases = [
             (["2147483647"], "There is no process 2147483647"), (["2"], "is a kernel thread, or has ended"),
             (["1", "--count", "1"], "--count must be at least 2"), (["1", "--interval", "0ms"], "--interval must be"),
+            (["1", "--duration", "0s"], "--duration must be at least 1ms"),
         ]
         for (arguments, reason) in cases {
             let outcome = try run(product("hugeaudit"), ["track"] + arguments)

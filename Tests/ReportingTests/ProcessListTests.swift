@@ -26,7 +26,7 @@ func someProcesses(named name: ForeignText = ForeignText("postgres"), isOfAll: B
     kernel.course = .withoutMemory
     let all = [kernel, small, ended, database(named: name)].map { ProcessReport(judging: $0) }
     return ProcessList(
-        ProcessOrder.hugetlb.sorted(all), isOfAll: isOfAll, host: kernel.host, takenAt: kernel.takenAt,
+        ProcessOrder.hugetlb.sorted(all), isOfAll: isOfAll, named: [], host: kernel.host, takenAt: kernel.takenAt,
         durationSeconds: 1.256)
 }
 
@@ -66,8 +66,8 @@ func table(_ list: ProcessList, isByNode: Bool = false) -> String {
     @Test func sharingIsNotToldOfSomeNodes() {
         let whole = someProcesses()
         let part = ProcessList(
-            whole.processes.map { $0.limited(to: [NodeID(1)]) }, isOfAll: true, host: whole.host,
-            takenAt: whole.takenAt, durationSeconds: 1)
+            whole.processes.map { $0.limited(to: [NodeID(1)]) }, isOfAll: true, named: [],
+            host: whole.host, takenAt: whole.takenAt, durationSeconds: 1)
         let rows = table(part).split(separator: "\n").map { $0.split(separator: " ").joined(separator: " ") }
         #expect(rows.contains("4711 postgres 0 2 MiB - - 0 0 256 KiB 1: 2.2 MiB postgres"))
         #expect(rows.contains("SHARED and PRIVATE are of hugetlb, and not counted by node."))
@@ -88,15 +88,25 @@ func table(_ list: ProcessList, isByNode: Bool = false) -> String {
         #expect(text.split(separator: "\n").count == table(someProcesses()).split(separator: "\n").count)
     }
 
-    /// One that ended while it was read is normal among all, and not where it was asked for by name.
-    @Test(arguments: [(true, Verdict.Level.clean), (false, .partial)])
-    func endingIsNormalAmongAll(_ isOfAll: Bool, _ level: Verdict.Level) {
+    /// One that ended while it was read is normal, however it was chosen, and not where it was asked for by its number.
+    @Test(arguments: [ProcessCourse.ended, .replaced], [(true, true), (true, false), (false, true), (false, false)])
+    func endingIsNormalUnlessNamed(_ course: ProcessCourse, _ asked: (isOfAll: Bool, isNamed: Bool)) throws {
         var ended = emptyProcess(13, named: ForeignText("gone"))
-        ended.course = .ended
-        let processes = [ended, emptyProcess(14, named: ForeignText("idle"))].map { ProcessReport(judging: $0) }
+        ended.course = course
+        let processes = [ended, emptyProcess(14, named: ForeignText("idle"))].map {
+            ProcessReport(judging: $0, failOn: .note)
+        }
         let list = ProcessList(
-            processes, isOfAll: isOfAll, host: ended.host, takenAt: ended.takenAt, durationSeconds: 0)
-        #expect(list.verdict.level == level, "\(list.verdict.summary)")
+            processes, isOfAll: asked.isOfAll, named: asked.isNamed ? [PID(13)] : [], host: ended.host,
+            takenAt: ended.takenAt, durationSeconds: 0)
+        #expect(list.verdict.level == (asked.isNamed ? .partial : .clean), "\(list.verdict.summary)")
+        let document = try ProcessListDocument(ProcessListJSON(list, version: "1").text)
+        #expect(document.taken.view == (asked.isNamed ? "partial" : "full"))
+        let text = asked.isOfAll ? table(list) : ProcessListText(list, isColoured: false).text
+        let isCounted = asked.isOfAll || !asked.isNamed
+        let words = course == .ended ? "1 ended meanwhile" : "1 became another program"
+        #expect(text.contains(words) == isCounted, "\(text)")
+        #expect(text.contains("partial-view") == asked.isNamed, "\(text)")
     }
 
     @Test func worstFindingIsInTheVerdict() {
@@ -119,7 +129,8 @@ func table(_ list: ProcessList, isByNode: Bool = false) -> String {
     @Test func footerOfOneProcess() {
         let one = emptyProcess(12, named: ForeignText("cron"))
         let list = ProcessList(
-            [ProcessReport(judging: one)], isOfAll: true, host: one.host, takenAt: one.takenAt, durationSeconds: 0)
+            [ProcessReport(judging: one)], isOfAll: true, named: [], host: one.host, takenAt: one.takenAt,
+            durationSeconds: 0)
         #expect(table(list).hasSuffix(", took 0 µs, 1 process, 1 without memory\n"))
     }
 
@@ -137,7 +148,8 @@ func table(_ list: ProcessList, isByNode: Bool = false) -> String {
         for (isLeftOut, count) in [(false, 0), (true, 1)] {
             large.isSmapsLeftOut = isLeftOut
             let list = ProcessList(
-                [ProcessReport(judging: large).condensed], isOfAll: true, host: large.host, takenAt: large.takenAt,
+                [ProcessReport(judging: large).condensed], isOfAll: true, named: [], host: large.host,
+                takenAt: large.takenAt,
                 durationSeconds: 0)
             let line = "\nwhat 1 process asked for by madvise(2) was not read: --smaps reads it\n"
             #expect(table(list).ranges(of: line).count == count)

@@ -86,10 +86,28 @@ import Testing
     }
 
     @Test func nothingMoved() {
-        let text = TrackText(Self.process(), isColoured: true)
-        let summary = text.summary(TrackReport(Self.process(), map: Self.map))
+        var report = TrackReport(Self.process(), map: Self.map)
+        for secondsIn in [0.0, 1.0] { _ = report.add(FrameSample(takenAt: 1_700_000_000, secondsIn: secondsIn)) }
+        let summary = TrackText(Self.process(), isColoured: true).summary(report)
         #expect(summary.contains("\n\nNo page moved.\n\n"))
-        #expect(summary.contains("samples: 0, as long as was asked for."))
+        #expect(summary.contains("samples: 2, as long as was asked for."))
+    }
+
+    /// Of fewer than two samples nobody knows whether pages moved.
+    @Test(arguments: [0, 1]) func nothingToCompare(_ samples: Int) throws {
+        var report = TrackReport(Self.process(), map: Self.map)
+        for _ in 0..<samples { _ = report.add(FrameSample(takenAt: 1_700_000_000, secondsIn: 0)) }
+        var end = FrameSample(takenAt: 1_700_000_001, secondsIn: 1)
+        end.course = .ended
+        #expect(report.add(end) == nil)
+        let summary = TrackText(Self.process(), isColoured: true).summary(report)
+        #expect(!summary.contains("No page moved"))
+        #expect(summary.contains("\n\nNothing was compared: "))
+        let line = try TrackJSON(report.process, version: "1.2.3").summary(report)
+        let document = try TrackDocument(line)
+        #expect(document.summary.totals == nil && document.summary.changes == nil)
+        #expect(document.summary.taken.samples == samples)
+        #expect(try SchemaCheck.complaints(about: line, against: "hugeaudit.track/1") == "")
     }
 
     /// A name is what the process says it is.
@@ -127,10 +145,10 @@ import Testing
                 "0x3000000-0x3002000 moved -1 0", "0x4000000-0x4001000 went 0 -1",
             ])
         #expect(last.rangesLeftOut == 0)
-        #expect(document.summary.totals["moved"]?.pages == 814)
-        #expect(document.summary.totals["moved"]?.bytes == 814 << 12)
-        #expect(document.summary.totals["moved"]?.hugePages == 1)
-        #expect(document.summary.totals.count == PageFlow.Kind.allCases.count)
+        #expect(document.summary.totals?["moved"]?.pages == 814)
+        #expect(document.summary.totals?["moved"]?.bytes == 814 << 12)
+        #expect(document.summary.totals?["moved"]?.hugePages == 1)
+        #expect(document.summary.totals?.count == PageFlow.Kind.allCases.count)
         #expect(document.summary.ending == "interrupted")
         for line in lines { #expect(try SchemaCheck.complaints(about: line, against: "hugeaudit.track/1") == "") }
     }

@@ -116,6 +116,7 @@ public struct ProcessDocument: Decodable, Equatable {
 public struct ProcessListDocument: Decodable, Equatable {
     public struct Taken: Decodable, Equatable {
         public let longestReadSeconds: Double
+        public let view: String
     }
     public let schema: String
     public let taken: Taken

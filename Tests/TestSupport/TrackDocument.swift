@@ -49,8 +49,8 @@ public struct TrackDocument {
         public let name: String
         public let taken: Taken
         public let ending: String
-        public let changes: [Flow]
-        public let totals: [String: Count]
+        public let changes: [Flow]?
+        public let totals: [String: Count]?
     }
     private struct Kind: Decodable { let kind: String }
 

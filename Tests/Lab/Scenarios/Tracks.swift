@@ -85,10 +85,10 @@ extension Stage {
         if !balancing.isEmpty { try shell("echo \(balancing) >/proc/sys/kernel/numa_balancing") }
         expect(document.summary.ending == "interrupted", "ending \(document.summary.ending)")
         for kind in ["collapsed", "split"] {
-            let pages = document.summary.totals[kind]?.pages
-            expect(pages == 0, "\(kind) \(pages ?? 0): \(document.summary.changes)")
+            let pages = document.summary.totals?[kind]?.pages
+            expect(pages == 0, "\(kind) \(pages ?? 0): \(document.summary.changes ?? [])")
         }
-        return document.summary.changes
+        return document.summary.changes ?? []
     }
 
     /// Without PAGEMAP_SCAN a huge page that is just being moved cannot be told from one that is not there: it goes and comes.
