@@ -58,7 +58,9 @@ struct FrameReader: ~Copyable {
             let (start, pages) = (address / base.bytes, (end - address) / base.bytes)
             if let frame, (frame.rawValue &- start) % size.count(of: base) == 0 {
                 sample.append(PageRun(start: start, pages: pages, frame: frame, hugePages: size))
-            } else if frame == nil, region.isMovingLeaf, entry.location == .absent {
+            } else if entry.location == .absent {
+                // About to move, as pages of hugetlb are told of, also where that began after the scan; or gone since, which
+                // the next sample tells.
                 sample.append(.moving(start: start, pages: pages))
             } else {
                 // No longer what the scan has seen.

@@ -20,9 +20,9 @@ struct TrackCommand: ParsableCommand {
             page that was freed and touched again between two samples look like a move to another frame. Shared memory in \
             swap looks gone. The frames of shared pages are seen by all who map them.
 
-            It ends after --count samples, after --duration, at INT (Ctrl-C), TERM or HUP, each time with a last \
-            sample, or with the process; and with a summary: pages moved from node to node as a matrix. JSON has a line for each sample and one for the \
-            summary, of the schema hugeaudit.track/1.
+            It ends after --count samples, after --duration, at INT (Ctrl-C), TERM or HUP, each time with a last sample, \
+            or with the process; and with a summary: pages moved from node to node as a matrix. JSON has a line for each \
+            sample and one for the summary, of the schema hugeaudit.track/1.
 
             Exit status: 0, also where the process ended meanwhile; 2 wrong use, or nothing could be read.
             """)
