@@ -13,6 +13,8 @@ public struct FrameSampler: ~Copyable {
     private var reader: FrameReader
     private let begun = ContinuousClock.now
     private var buffer: [UInt8] = []
+    /// The sample before.
+    private var before: FrameSample?
 
     /// Why a process cannot be followed.
     public enum Refusal: Error {
@@ -70,9 +72,23 @@ public struct FrameSampler: ~Copyable {
         var mappings: [Range<UInt64>] = []
         try root.mappings(of: owner.folder) { if $0.hasPageTables { mappings.append($0.addresses) } }
         for addresses in mappings { try reader.read(addresses, of: pagemap, into: &sample) }
+        try lookAgain(&sample)
+        before = sample
         // The file ends at once where its address space is gone, whatever it said before.
         let first = (mappings.first?.lowerBound ?? 0) / machine.base.bytes
         if try pagemap.word(at: first) == nil { sample.course = goesOn ? .replaced : .ended }
+    }
+
+    /// A page of hugetlb that is just being moved is nothing for a moment, and the kernel scans it without a lock: what was there
+    /// before is looked for twice. Source: kernel `fs/proc/task_mmu.c`, `pagemap_scan_hugetlb_entry`.
+    private mutating func lookAgain(_ sample: inout FrameSample) throws(KernelFileError) {
+        guard let before else { return }
+        var second = FrameSample(takenAt: sample.takenAt, secondsIn: sample.secondsIn)
+        for pages in sample.missing(since: before) {
+            let base = machine.base.bytes
+            try reader.read(pages.lowerBound * base..<pages.upperBound * base, of: pagemap, into: &second)
+        }
+        sample.add(second)
     }
 
     /// Whether the process is still there, be it as another program.

@@ -22,6 +22,32 @@ public struct FrameSample: Hashable, Sendable {
         }
     }
 
+    /// The huge pages of `before`, and those that were on their way then, of which this says nothing. Unit: base pages.
+    public func missing(since before: FrameSample) -> [Range<UInt64>] {
+        var missing: [Range<UInt64>] = []
+        var index = 0
+        for old in before.runs where old.hugePageSize != nil || old.isMoving {
+            var page = old.start
+            while index < runs.count, runs[index].end <= page { index += 1 }
+            var next = index
+            while page < old.end {
+                let start = next < runs.count ? min(runs[next].start, old.end) : old.end
+                if page < start { missing.append(page..<start) }
+                page = next < runs.count ? max(page, runs[next].end) : old.end
+                next += 1
+            }
+        }
+        return missing
+    }
+
+    /// Adds what a second look found where this says nothing.
+    public mutating func add(_ second: FrameSample) {
+        guard !second.runs.isEmpty else { return }
+        let all = (runs + second.runs).sorted { $0.start < $1.start }
+        runs = []
+        for run in all { append(run) }
+    }
+
     /// Takes pages that were about to move for where they were in the sample before, so that they have moved only once they
     /// have arrived; what was nowhere then is left out.
     public mutating func settle(by before: FrameSample) {

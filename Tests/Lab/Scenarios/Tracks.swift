@@ -28,7 +28,7 @@ extension Scenario {
             let holder = try stage.hold("migrate --memory \(memory) --pages \(pages) --node 2,1,3")
             let changes = try stage.track(holder.pid, [{ try holder.step() }, { try holder.step() }])
             let ways: [Way] = [.init(1, 3, pages * 512, huge: pages), .init(2, 1, pages * 512, huge: pages)]
-            if stage.kernel < KernelVersion(6, 7) || memory == "hugetlb" {
+            if stage.kernel < KernelVersion(6, 7) {
                 stage.expect(changes, inFlight: ways)
             } else {
                 stage.expect(changes, ways)
@@ -92,7 +92,6 @@ extension Stage {
     }
 
     /// Without PAGEMAP_SCAN a huge page that is just being moved cannot be told from one that is not there: it goes and comes.
-    /// One of hugetlb was seen to with it as well, on the newest kernel, about once in twenty runs.
     fileprivate func expect(
         _ changes: [TrackDocument.Flow], inFlight wanted: [Way], line: Int = #line, file: String = #fileID
     ) {
